@@ -1,0 +1,1 @@
+"""CA self-service kiosk."""

@@ -1,0 +1,1 @@
+"""The schemes (办理方案) as data."""

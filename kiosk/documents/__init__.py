@@ -1,0 +1,1 @@
+"""Forms, letters and receipts as PDF and pictures."""

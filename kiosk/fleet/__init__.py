@@ -1,0 +1,1 @@
+"""Events out, configuration in."""

@@ -1,0 +1,1 @@
+"""Device drivers, each in a child process of its own."""

@@ -1,0 +1,1 @@
+"""Pages, seals and signatures: rectify, judge, cut out."""

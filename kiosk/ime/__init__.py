@@ -1,0 +1,1 @@
+"""Pinyin for the on-screen keyboard."""

@@ -1,0 +1,1 @@
+"""The core: orders, their moves, the journey and its rules."""

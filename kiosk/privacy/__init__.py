@@ -1,0 +1,1 @@
+"""Sealed columns and files, blind indexes, masking."""

@@ -1,0 +1,1 @@
+"""Every outside party, each speaking its real protocol in its own process."""

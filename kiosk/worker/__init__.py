@@ -1,0 +1,1 @@
+"""Performs the effects in the outside world."""
