@@ -1,0 +1,110 @@
+"""Short hand of the scheme files, written out before they are checked.
+
+- `[defaults.unit]`, `[defaults.personal]`: what every offer of that kind has; `[services.<code>.unit]` overrides
+  key by key.
+- `kinds` of a service: which kinds it is offered for; all kinds of `defaults` when absent.
+- a material or field is a name of the library, or a table `{use = "name", …}` that overrides some of its keys, or a
+  full table.
+- `pages` of a form: `{group, title, fields}`.
+- `agreements` of a scheme: the codes of the agreement files it uses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kiosk.catalogue.errors import CatalogueError
+from kiosk.catalogue.forms import Agreement
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Library:
+    """Fields, materials and agreements that scheme files refer to by name."""
+
+    fields: Table
+    materials: Table
+    agreements: dict[str, Agreement]
+
+
+def expand(file: str, data: Table, library: Library) -> Table:
+    """The scheme's data with every short hand written out; unknown keys stay, for the schema to refuse."""
+    scheme = dict(data)
+    defaults = _table(file, "defaults", scheme.pop("defaults", {}))
+    services = _table(file, "services", scheme.get("services", {}))
+    scheme["services"] = {
+        code: _service(file, code, _table(file, f"services.{code}", service), defaults, library)
+        for code, service in services.items()
+    }
+    forms = _table(file, "forms", scheme.get("forms", {}))
+    scheme["forms"] = {
+        code: _form(file, code, _table(file, f"forms.{code}", form), library) for code, form in forms.items()
+    }
+    wanted = scheme.get("agreements", [])
+    if not isinstance(wanted, list):
+        raise CatalogueError(file, "agreements", "应为列表 (not a list)")
+    for code in wanted:
+        if code not in library.agreements:
+            raise CatalogueError(file, "agreements", f"没有这个协议文件 (no such agreement): {code}")
+    scheme["agreements"] = {code: library.agreements[code] for code in wanted}
+    return scheme
+
+
+def _table(file: str, key: str, value: object) -> Table:
+    if not isinstance(value, dict):
+        raise CatalogueError(file, key, "应为表 (not a table)")
+    return value
+
+
+def _service(file: str, code: str, service: Table, defaults: Table, library: Library) -> Table:
+    written = {key: value for key, value in service.items() if key not in ("unit", "personal", "kinds")}
+    kinds = service.get("kinds", list(defaults))
+    if not isinstance(kinds, list):
+        raise CatalogueError(file, f"services.{code}.kinds", "应为列表 (not a list)")
+    written["code"] = code
+    written["offers"] = {}
+    for kind in kinds:
+        key = f"services.{code}.{kind}"
+        offer = {**_table(file, f"defaults.{kind}", defaults.get(kind, {})), **_table(file, key, service.get(kind, {}))}
+        materials = offer.get("materials", [])
+        if isinstance(materials, list):
+            offer["materials"] = [_use(file, f"{key}.materials", item, library.materials, "code") for item in materials]
+        written["offers"][kind] = offer
+    return written
+
+
+def _form(file: str, code: str, form: Table, library: Library) -> Table:
+    written = {key: value for key, value in form.items() if key != "pages"}
+    key = f"forms.{code}.pages"
+    fields: list[Table] = []
+    pages = form.get("pages", [])
+    if not isinstance(pages, list):
+        raise CatalogueError(file, key, "应为列表 (not a list)")
+    for page in pages:
+        page = _table(file, key, page)
+        unknown = sorted(set(page) - {"group", "title", "fields", "only_if"})
+        if unknown:
+            raise CatalogueError(file, f"{key}.{unknown[0]}", "不认识的项，请检查拼写 (unknown key)")
+        shared = {"group": page.get("group"), "group_title": page.get("title")}
+        if "only_if" in page:
+            shared["only_if"] = page["only_if"]
+        for item in page.get("fields", []):
+            field = _use(file, key, item, library.fields, "name")
+            conditions = [part for part in (shared.get("only_if"), field.get("only_if")) if part]
+            fields.append({**field, **shared, **({"only_if": " and ".join(conditions)} if conditions else {})})
+    return {**written, "code": code, "fields": fields}
+
+
+def _use(file: str, key: str, item: object, library: Table, name: str) -> Table:
+    """A library entry by its name, with overrides; `name` is the key under which its own name is put."""
+    if isinstance(item, str):
+        item = {"use": item}
+    table = dict(_table(file, key, item))
+    use = table.pop("use", None)
+    if use is None:
+        return table
+    if not isinstance(use, str) or use not in library:
+        raise CatalogueError(file, key, f"库中没有 (not in the library): {use}")
+    return {name: use, **_table(file, key, library[use]), **table}
