@@ -1,0 +1,161 @@
+"""What a template sees of the data of one paper: cleaned values in fitting sizes, labels, boxes to tick, pictures, dates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from kiosk.documents.errors import TextMissing
+from kiosk.documents.geometry import GEOMETRIES, Box, SheetGeometry, qr_text
+from kiosk.documents.layouts import Layout
+from kiosk.documents.pictures import Picture, picture, png_uri, qr_png
+from kiosk.documents.text import as_moment, chinese_date, clean, size_class, size_for, yuan
+
+MAX_ITEMS = 60
+PICTURES = ("seal", "signature", "agent_signature", "legal_signature", "unit_seal")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One box to tick."""
+
+    code: str
+    label: str
+    ticked: bool
+
+
+class Sheet:
+    """The data of one paper (see `press.Press.form` for the keys)."""
+
+    def __init__(self, layout: Layout, data: Mapping[str, Any]) -> None:
+        self.layout = layout
+        self._data = data
+        self._fields: dict[str, Mapping[str, Any]] = {str(field["name"]): field for field in _items(data.get("fields"))}
+        self.geometry: SheetGeometry | None = GEOMETRIES.get(layout.code)
+        self.pictures: dict[str, Picture] = {}
+        for name in PICTURES:
+            if (found := picture(name, data.get(name))) is not None:
+                self.pictures[name] = found.within(self.geometry.capture) if name == "seal" and self.geometry else found
+
+    # --- texts -------------------------------------------------------------------------------------------------------
+    def text(self, name: str, default: str = "") -> str:
+        """A cleaned value, or the default where there is none."""
+        return clean(self._data.get(name)) or default
+
+    def cell(self, name: str, width_mm: float, height_mm: float) -> Markup:
+        """A value in the largest size that fits the cell."""
+        return self.fitted(self.text(name), width_mm, height_mm, name)
+
+    def fitted(self, value: str, width_mm: float, height_mm: float, name: str = "") -> Markup:
+        text = clean(value)
+        size = size_class(size_for(text, width_mm, height_mm, name))
+        return Markup('<bdi class="v {}">{}</bdi>').format(size, text)
+
+    def has(self, name: str) -> bool:
+        """Whether the form has that field: said by `fields`, else by a value, else by the layout."""
+        if self._fields:
+            return name in self._fields
+        return name in self.layout.fields or bool(self.text(name))
+
+    def label(self, name: str, default: str) -> Markup:
+        """The field's label with its required mark."""
+        field = self._fields.get(name)
+        text = clean(field.get("label")) if field else ""
+        required = bool(field.get("required")) if field else name in self.layout.required
+        star = Markup('<b class="star">*</b>') if required else Markup("")
+        return star + Markup("{}").format(text or default)
+
+    def title(self) -> str:
+        return self.text("title", self.layout.title)
+
+    def day(self, name: str) -> str:
+        return chinese_date(self._data.get(name))
+
+    def moment(self, name: str) -> str:
+        """A time as 2026-11-21 10:20:30 (Beijing); "" where there is none."""
+        return clean(as_moment(self._data.get(name)))
+
+    def paragraphs(self, name: str, *, required: bool = False) -> list[str]:
+        """A list of paragraphs (or one text) passed in by the caller. TextMissing when required and empty."""
+        found = self._data.get(name)
+        items = [found] if isinstance(found, str) else _items(found)
+        texts = [text for text in (clean(item) for item in items) if text]
+        if required and not texts:
+            raise TextMissing(key=name)
+        return texts
+
+    # --- boxes, rows, pictures ---------------------------------------------------------------------------------------
+    def choices(self, name: str) -> list[Choice]:
+        """The options of a field (from `fields`, else from the layout), the chosen one ticked. A value is a code or a label."""
+        field = self._fields.get(name)
+        options = _items(field.get("options")) if field else []
+        pairs = [(clean(item["code"]), clean(item["label"])) for item in options] or list(
+            self.layout.options.get(name, ())
+        )
+        chosen = self.text(name)
+        return [Choice(code, label, bool(chosen) and chosen in (code, label)) for code, label in pairs]
+
+    def chosen(self, name: str, width_mm: float, height_mm: float) -> Markup:
+        """The label of the chosen option as a text, for forms that have no boxes there."""
+        label = next((choice.label for choice in self.choices(name) if choice.ticked), self.text(name))
+        return self.fitted(label, width_mm, height_mm, name)
+
+    def services(self) -> list[Choice]:
+        """`services`: [{"code", "label", "ticked"}] in the scheme's order; without `ticked`, the one equal to `service` is ticked."""
+        chosen = self.text("service")
+        found = []
+        for item in _items(self._data.get("services")):
+            code, label = clean(item["code"]), clean(item["label"])
+            found.append(Choice(code, label, bool(item.get("ticked", chosen in (code, label)))))
+        return found
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """A list of dicts with cleaned texts."""
+        return [{str(key): clean(value) for key, value in item.items()} for item in _items(self._data.get(name))]
+
+    def money(self, name: str) -> str:
+        """Integer fen as yuan with two places; "" where there is none."""
+        amount = self._data.get(name)
+        return yuan(int(amount)) if isinstance(amount, int) else ""
+
+    def fitting(self, name: str, max_width: float, max_height: float) -> Picture | None:
+        """A picture, made smaller where it is larger than the place for it."""
+        found = self.pictures.get(name)
+        return found.within(Box(0.0, 0.0, max_width, max_height)) if found else None
+
+    def qr(self, copy: int) -> str:
+        """data: URI of the sheet's QR."""
+        return png_uri(qr_png(qr_text(self.layout.code, self.text("order_number", "0"), copy)))
+
+    def agreement(self) -> dict[str, str]:
+        """title, version, sha256 of the accepted agreement, for the footer; {} without one."""
+        found = self._data.get("agreement")
+        return (
+            {key: clean(found.get(key)) for key in ("title", "version", "sha256")} if isinstance(found, Mapping) else {}
+        )
+
+    def agreement_text(self) -> list[str]:
+        """The agreement's paragraphs. TextMissing without them."""
+        found = self._data.get("agreement")
+        items = _items(found.get("text")) if isinstance(found, Mapping) else []
+        texts = [clean(item) for item in items if clean(item)]
+        if not texts:
+            raise TextMissing(key="agreement.text")
+        return texts
+
+    @property
+    def sample(self) -> bool:
+        """Whether the agreement is a sample text (示范文本)."""
+        found = self._data.get("agreement")
+        return bool(found.get("sample")) if isinstance(found, Mapping) else False
+
+
+def _items(value: object) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or len(value) > MAX_ITEMS:
+        raise ValueError(f"a list of at most {MAX_ITEMS} items is wanted")
+    return list(value)
