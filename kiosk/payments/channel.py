@@ -1,8 +1,8 @@
 """What a payment channel is to the rest of the kiosk: outcomes, records, numbers, Beijing time and one tree of errors.
 
     GatewayError(code)
-    ├── GatewayUnreachable   no answer, or an answer that decides nothing (timeout, 5xx, too many requests): outcome UNKNOWN
-    ├── GatewayUntrusted     an answer whose signature, time, signer or subject is wrong: outcome UNKNOWN
+    ├── GatewayUnreachable   no answer, or one that decides nothing (timeout, 5xx, too many requests): UNKNOWN
+    ├── GatewayUntrusted     an answer whose signature, time, signer or subject is wrong: UNKNOWN
     └── GatewayRefused       a trusted "no": the request had no effect
 
 Money is an integer number of fen (1/100 CNY). Datetimes are aware; a *date* is always a Beijing date.
@@ -78,10 +78,10 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """State of one out_trade_no. Everything but ``outcome`` and ``out_trade_no`` is filled only where the gateway told it.
+    """State of one out_trade_no. Everything but ``outcome`` and ``out_trade_no`` is there only if the gateway told it.
 
-    ``scanned``: the buyer has opened our code but not paid yet (only Alipay tells). ``refunded``: paid, and money has gone
-    back since. ``reason``: stable code that says why the outcome is UNKNOWN.
+    ``scanned``: the buyer has opened our code but not paid yet (only Alipay tells). ``refunded``: paid, and money has
+    gone back since. ``reason``: stable code that says why the outcome is UNKNOWN.
     """
 
     outcome: Outcome
@@ -112,8 +112,9 @@ class RefundState:
 class BillLine:
     """One line of a gateway's or acquirer's bill.
 
-    ``number`` is the out_trade_no (for a POS terminal the retrieval reference number); ``refund_number`` the out_refund_no of
-    a refund. ``amount_fen`` is always positive. ``fee_fen`` is what the channel kept: negative where it gave a fee back.
+    ``number`` is the out_trade_no (for a POS terminal the retrieval reference number); ``refund_number`` the
+    out_refund_no of a refund. ``amount_fen`` is always positive. ``fee_fen`` is what the channel kept: negative where
+    it gave a fee back.
     """
 
     channel: str
@@ -128,7 +129,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Answer of :meth:`QrChannel.probe`: is the gateway there and trusted, and how far is our clock from it (seconds)."""
+    """Is the gateway there and trusted, and how many seconds is its clock ahead of ours?"""
 
     reachable: bool
     skew_seconds: float | None
@@ -139,13 +140,14 @@ class Probe:
 class QrChannel(Protocol):
     """A channel whose code the buyer scans from our screen.
 
-    ``create`` raises :class:`GatewayRefused` (no code exists), :class:`GatewayUnreachable` or :class:`GatewayUntrusted` (a
-    trade may exist: create again with the very same arguments, or close). ``query``, ``close``, ``refund`` and
-    ``query_refund`` never raise for an outage: they answer UNKNOWN with a ``reason``. ``refund`` and ``query_refund`` raise
-    :class:`GatewayRefused` for nothing either: a refusal is FAILED with the code. ``bill`` raises any :class:`GatewayError`.
+    ``create`` raises :class:`GatewayRefused` (no code exists), :class:`GatewayUnreachable` or
+    :class:`GatewayUntrusted` (a trade may exist: create again with the very same arguments, or close). ``query``,
+    ``close``, ``refund`` and ``query_refund`` never raise a GatewayError: an outage or an unbelievable answer is
+    UNKNOWN with a ``reason``; a refused refund is FAILED with the gateway's code. ``bill`` raises any
+    :class:`GatewayError`.
 
-    ``unseen_grace`` is None where ``close`` also ends a code nobody has scanned. Where it is a duration (Alipay knows no
-    trade before the scan, ``close`` then answers NONE), a code counts as closed only that long after its expiry.
+    ``unseen_grace`` is None where ``close`` also ends a code nobody has scanned. Where it is a duration (Alipay knows
+    no trade before the scan, ``close`` then answers NONE), a code counts as closed only that long after its expiry.
     """
 
     name: str
@@ -177,7 +179,7 @@ class QrChannel(Protocol):
 def trade_no(kiosk: str, order: str, attempt: int) -> str:
     """The out_trade_no of one attempt: ``<kiosk>x<order>x<attempt>``, at most 31 characters of [A-Za-z0-9].
 
-    Both gateways allow 32 (Alipay 64). Hyphens are dropped and letters become capitals, so that the small ``x`` separates.
+    WeChat allows 32, Alipay 64. Hyphens are dropped and letters become capitals, so that the small ``x`` separates.
     Kiosk: at most 8 characters, order: at most 19, attempt: 1–99. Raises ValueError otherwise.
     """
     parts = [part.replace("-", "").upper() for part in (kiosk, order)]
