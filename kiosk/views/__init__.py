@@ -1,1 +1,25 @@
 """Blueprints: what a browser may ask."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+from htmx_flask import Htmx
+
+from kiosk.views import bench, errors, frame, home, ime, journey, query
+from kiosk.views.language import babel, locale
+
+csrf = CSRFProtect()
+htmx = Htmx()
+
+
+def init(app: Flask) -> None:
+    csrf.init_app(app)
+    htmx.init_app(app)
+    babel.init_app(app, locale_selector=locale, default_locale="zh", default_timezone="Asia/Shanghai")
+    frame.init(app)
+    errors.init(app)
+    for room in (home, journey, query, ime):
+        app.register_blueprint(room.blueprint)
+    if app.extensions["house"].settings.simulators:
+        app.register_blueprint(bench.blueprint)

@@ -1,0 +1,163 @@
+"""Typed settings: defaults < ``kiosk.toml`` < the addresses of running simulators < environment.
+
+One folder (``KIOSK_HOME``, default ``./var``) holds everything a kiosk keeps: database, sealed files, secrets, the embedded CA.
+Environment names are ``KIOSK_`` + the key in capitals, ``__`` between levels: ``KIOSK_WECHAT__MCHID=1900000001``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+
+class ConfigError(Exception):
+    """A setting is missing or wrong; the message names the key."""
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Devices(Part):
+    """Where each device is. An empty string means: this kiosk has none."""
+
+    id_card: str = ""  # serial port of the ID card reader
+    scanner: str = ""  # SANE device name
+    scanner_config: str = ""  # private SANE_CONFIG_DIR, empty = the system's
+    receipt_printer: str = ""  # tcp://host:port or serial:/dev/...
+    a4_printer: str = ""  # ipp://host:port/path
+    ukey_module: str = "/usr/lib/softhsm/libsofthsm2.so"  # PKCS#11 module of the UKey vendor
+    ukey_config: str = ""  # SOFTHSM2_CONF for the simulated drawer
+    pos: str = ""  # serial port of the POS terminal
+    blank_pin: str = Field("12345678", repr=False)  # factory PIN of blank UKeys in stock
+
+
+class Wechat(Part):
+    """WeChat Pay v3 Native. Keys are files; nothing secret stands in a setting that is printed."""
+
+    base_url: str = ""
+    mchid: str = ""
+    appid: str = ""
+    serial: str = ""
+    private_key: str = ""  # path to the merchant's key, PEM
+    platform_key_id: str = ""
+    platform_key: str = ""  # path to the platform's public key, PEM
+    api_v3_key: str = ""  # path to a file that holds the 32 bytes
+    notify_url: str = "https://localhost.invalid/pay/notify/wechat"
+
+
+class Alipay(Part):
+    base_url: str = ""
+    app_id: str = ""
+    seller_id: str = ""
+    private_key: str = ""
+    platform_key: str = ""
+    notify_url: str = "https://localhost.invalid/pay/notify/alipay"
+
+
+class Sms(Part):
+    base_url: str = ""
+    secret: str = ""  # path to a file with the HMAC secret
+
+
+class Settings(Part):
+    home: Path = Path("var")
+    role: Literal["kiosk", "centre"] = "kiosk"
+    kiosk_id: str = Field("K001", pattern=r"^[A-Z][A-Z0-9]{2,5}$")
+    epoch: int = 1  # raised when the disk of a kiosk was replaced
+    hall_name: str = "益阳市公共资源交易中心"
+    hall: str = "yiyang"
+    schemes: tuple[str, ...] = ("yiyang", "realestate", "housing", "szca", "shared")
+    catalogue_folder: str = ""  # operator's schemes; empty = the shipped ones
+    host: str = "127.0.0.1"
+    port: int = 8080
+    threads: int = 4
+    database: str = ""  # SQLAlchemy URL; empty = SQLite in home
+    simulators: bool = True  # start the simulated outside world and show /bench
+    secure_cookies: bool = False
+    idle_seconds: int = 120
+    qr_seconds: int = 180
+    max_upload: int = 4 * 1024 * 1024
+    max_clock_skew: int = 60
+    devices: Devices = Devices()
+    wechat: Wechat = Wechat()
+    alipay: Alipay = Alipay()
+    sms: Sms = Sms()
+    controls: dict[str, str] = {}  # simulator name -> control URL, written by the supervisor
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.home / 'kiosk.sqlite'}"
+
+    @property
+    def ca_home(self) -> Path:
+        return self.home / "ca"
+
+    @property
+    def files(self) -> Path:
+        return self.home / "files"
+
+    @property
+    def run(self) -> Path:
+        return self.home / "run"
+
+    @property
+    def secrets(self) -> Path:
+        return self.home / "secrets"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in over.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), dict):
+            base[key] = _merge(dict(base[key]), value)
+        else:
+            base[key] = value
+    return base
+
+
+def _environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    known = set(Settings.model_fields)
+    for name, value in environ.items():
+        if not name.startswith("KIOSK_"):
+            continue
+        path = name.removeprefix("KIOSK_").lower().split("__")
+        if path[0] not in known:
+            continue
+        node = out
+        for part in path[:-1]:
+            node = node.setdefault(part, {})
+        node[path[-1]] = value.split(",") if path == ["schemes"] else value
+    return out
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read the settings; :class:`ConfigError` names the file or key that is wrong."""
+    environ = os.environ if environ is None else environ
+    home = Path(overrides.get("home") or environ.get("KIOSK_HOME") or "var").absolute()
+    raw: dict[str, Any] = {}
+    _merge(raw, _read(home / "kiosk.toml"))
+    _merge(raw, _read(home / "run" / "simulators.toml"))
+    _merge(raw, _environment(environ))
+    _merge(raw, overrides)
+    raw["home"] = home
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"setting {key}: {first['msg']}") from error

@@ -1,0 +1,99 @@
+"""What the press needs to print an order's papers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kiosk.catalogue import met
+from kiosk.db import BEIJING, now
+from kiosk.orders import journey
+from kiosk.orders.book import House
+from kiosk.orders.models import Order
+from kiosk.orders.states import PaymentState
+
+CHANNELS = {"wechat": "微信支付", "alipay": "支付宝", "pos": "银行卡", "transfer": "对公转账"}
+
+
+def forms(house: House, order: Order) -> list[tuple[str, dict[str, Any], list[str]]]:
+    """(document code, data, names of its copies) of every paper that is printed for this order."""
+    _, _, offer = house.offer(order)
+    data = house.data(order)
+    given, agent = journey.answers(house, order, data), journey.is_agent(data)
+    wanted = [paper for paper in offer.papers if paper.printed and met(paper.only_if, given, agent=agent)]
+    return [(paper.form, _form_data(house, order, data, given), list(paper.copies)) for paper in wanted]
+
+
+def _form_data(house: House, order: Order, data: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
+    scheme, service, offer = house.offer(order)
+    pictures = journey.newest_pictures(order)
+    seal = pictures.get(journey.SEAL)
+    content: dict[str, Any] = {
+        **given,
+        "scheme": scheme.code,
+        "scheme_name": scheme.name,
+        "service": service.code,
+        "service_name": service.name,
+        "services": [
+            {"code": other.code, "name": other.name, "ticked": other.code == service.code}
+            for other in scheme.services.values()
+            if other.operation != "query"
+        ],
+        "kind": order.kind,
+        "years": order.years,
+        "amount": order.amount,
+        "order_number": order.number,
+        "kiosk": house.settings.kiosk_id,
+        "hall": house.settings.hall_name,
+        "date": now().astimezone(BEIJING).date().isoformat(),
+        "agent": journey.is_agent(data),
+        "hotline": scheme.hotlines[0].number if scheme.hotlines else "",
+        "signature": _picture(house, order, data.get("signature")),
+        "seal": _picture(house, order, seal.cutout if seal else None),
+        "seal_mm": seal.facts.get("diameter_mm") if seal else None,
+        "agreements": [
+            {
+                "code": agreement.code,
+                "title": agreement.title,
+                "version": agreement.version,
+                "sha256": agreement.sha256,
+                "sample": agreement.sample,
+                "text": list(agreement.text),
+            }
+            for agreement in (scheme.agreements[code] for code in offer.agreements)
+        ],
+    }
+    return content
+
+
+def _picture(house: House, order: Order, digest: str | None) -> bytes | None:
+    return house.get_file(order, digest) if digest else None
+
+
+def receipt(house: House, order: Order) -> dict[str, Any]:
+    """Order, items, amounts, payment, certificate and hotline, for the receipt printer. No identity number stands on it."""
+    scheme, service, _ = house.offer(order)
+    paid = next((p for p in order.payments if p.state == PaymentState.SUCCEEDED and p.refund is None), None)
+    kind = "单位证书" if order.kind == "unit" else "个人证书"
+    term = f"{order.years}年" if order.years else ""
+    return {
+        "hall": house.settings.hall_name,
+        "kiosk": house.settings.kiosk_id,
+        "order_number": order.number,
+        "time": now().astimezone(BEIJING).strftime("%Y-%m-%d %H:%M"),
+        "items": [{"name": f"{kind}{service.name}{term}", "amount": order.amount or 0}],
+        "total": order.amount or 0,
+        "channel": CHANNELS.get(order.channel or "", ""),
+        "payment_number": paid.out_trade_no if paid else "",
+        "transaction_id": paid.transaction_id or "" if paid else "",
+        "paid_at": paid.paid_at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S") if paid and paid.paid_at else "",
+        "certificates": [
+            {
+                "serial": certificate.serial or "",
+                "token": certificate.token_serial or "",
+                "not_after": certificate.not_after.astimezone(BEIJING).date().isoformat() if certificate.not_after else "",
+            }
+            for certificate in order.certificates
+        ],
+        "hotline": scheme.hotlines[0].number if scheme.hotlines else "",
+        "query": order.number,
+    }

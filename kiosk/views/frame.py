@@ -1,0 +1,92 @@
+"""What every page has: the frame's facts, strict headers, no caching."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, current_app, request, session
+
+from kiosk.db import BEIJING, now
+from kiosk.orders.book import House
+from kiosk.views import visit
+from kiosk.views.language import locale
+
+CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "font-src 'self'",
+        "media-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Ui:
+    """What the visitor chose and what the frame shows."""
+
+    lang: str
+    elder: bool
+    low: bool
+    muted: bool
+    hall_name: str
+    hotline: str
+    now: str
+    idle: int
+    bench: bool
+
+
+def house() -> House:
+    found: House = current_app.extensions["house"]
+    return found
+
+
+def _ui() -> Ui:
+    settings = house().settings
+    order = visit.order()
+    scheme = house().catalogue.schemes.get(order.scheme if order else settings.hall)
+    hotline = scheme.hotlines[0].number if scheme and scheme.hotlines else "400-6682-666"
+    return Ui(
+        lang=locale(),
+        elder=bool(session.get("elder")),
+        low=bool(session.get("low")),
+        muted=bool(session.get("muted")),
+        hall_name=settings.hall_name,
+        hotline=hotline,
+        now=f"{now().astimezone(BEIJING):%Y-%m-%d %H:%M}",
+        idle=90,
+        bench=settings.simulators,
+    )
+
+
+def _context() -> dict[str, Any]:
+    return {"ui": _ui()}
+
+
+def _headers(response: Response) -> Response:
+    response.headers.setdefault("Content-Security-Policy", CSP)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=()"
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = "HX-Request"
+    return response
+
+
+def init(app: Flask) -> None:
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters["yuan"] = lambda fen: "" if fen is None else f"{fen // 100}.{fen % 100:02d}"
+    app.context_processor(_context)
+    app.before_request(visit.look)
+    app.after_request(_headers)

@@ -1,0 +1,168 @@
+"""Plain objects for the form macros, and what is taken back from a form."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+
+from kiosk.catalogue import FormField
+from kiosk.db import BEIJING
+from kiosk.orders import forms, journey
+from kiosk.views.journey.context import Walk
+from kiosk.views.language import gettext as _
+from kiosk.views.language import locale
+
+MAX_SIGNATURE = 300_000  # bytes of a PNG from the writing pad
+
+
+@dataclass
+class Shown:
+    """One field as the macro draws it."""
+
+    name: str
+    label: str
+    type: str = "text"
+    help: str = ""
+    value: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    required: bool = True
+    locked: bool = False
+    keyboard: str = "none"
+    max_length: int | None = None
+    error: str | None = None
+
+
+def choice(name: str, label: str, options: list[tuple[str, str]], value: str | None) -> Shown:
+    return Shown(name=name, label=label, type="radio", value=value, options=tuple(options))
+
+
+def _label(spec: FormField) -> str:
+    return spec.label_en if locale() == "en" and spec.label_en else spec.label
+
+
+def _options(spec: FormField) -> tuple[tuple[str, str], ...]:
+    if spec.type == "yes_no":
+        return (("yes", _("是")), ("no", _("否")))
+    english = locale() == "en"
+    return tuple((o.code, o.label_en if english and o.label_en else o.label) for o in spec.options)
+
+
+def _locked(walk: Walk, spec: FormField) -> bool:
+    read = journey.prefilled(walk.house, walk.order, walk.data)
+    return spec.locked and spec.name in read and spec.name not in walk.data.get("corrected", {})
+
+
+def _group(walk: Walk, group: str) -> list[FormField]:
+    """The fields of a group, with those that depend on a choice of the same group (the page shows them all)."""
+    visible = journey.visible_fields(walk.house, walk.order, walk.data, group)
+    form = walk.scheme.forms[walk.offer.form]
+    names = {spec.name for spec in visible}
+    return [
+        spec
+        for spec in form.fields
+        if spec.group == group and (spec.name in names or spec.only_if.partition("=")[0] in names)
+    ]
+
+
+def of_group(
+    walk: Walk, group: str, values: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
+) -> list[Shown]:
+    given = {**journey.answers(walk.house, walk.order, walk.data), **(values or {})}
+    shown = []
+    for spec in _group(walk, group):
+        radio = spec.type in ("choice", "yes_no")
+        shown.append(
+            Shown(
+                name=spec.name,
+                label=_label(spec),
+                type="radio" if radio else "text",
+                help=spec.help if locale() != "en" else "",
+                value=given.get(spec.name) or getattr(spec, "default", None) or "",
+                options=_options(spec),
+                required=spec.required and not spec.either and not spec.only_if,
+                locked=_locked(walk, spec),
+                keyboard=forms.KEYBOARDS.get(spec.type, "digits"),
+                max_length=spec.max_length,
+                error=(errors or {}).get(spec.name),
+            )
+        )
+    return shown
+
+
+def take(walk: Walk, group: str, form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What was typed, normalised, and what is wrong with it. Locked fields cannot be overwritten."""
+    specs = _group(walk, group)
+    answers = journey.answers(walk.house, walk.order, walk.data)
+    given = {spec.name: form.get(spec.name, "") for spec in specs}
+    locked = {spec.name for spec in specs if _locked(walk, spec)}
+    given |= {name: answers[name] for name in locked}
+    agent = journey.is_agent(walk.data)
+    from kiosk.catalogue import met
+
+    applying = [spec for spec in specs if met(spec.only_if, {**answers, **given}, agent=agent)]
+    values, errors = forms.validate(applying, given)
+    return {name: value for name, value in values.items() if name not in locked}, errors
+
+
+def summary(walk: Walk) -> list[tuple[str, str, str | None]]:
+    """(label, value, address of 修改) of everything the person said."""
+    change = {step.code for step in walk.way}
+
+    def link(code: str) -> str | None:
+        return url_for("journey.step", code=code, **{"from": "check"}) if code in change else None
+
+    name = walk.service.name_en if locale() == "en" else walk.service.name
+    kind = _("单位证书") if walk.order.kind == "unit" else _("个人证书")
+    rows: list[tuple[str, str, str | None]] = [(_("业务"), f"{walk.scheme.name} · {name} · {kind}", None)]
+    if walk.order.years:
+        rows.append((_("使用年限"), _("%(n)s 年", n=walk.order.years), link("term")))
+    if walk.data.get("token"):
+        rows.append((_("UKey 编号"), walk.data["token"]["serial"], None))
+    given = journey.answers(walk.house, walk.order, walk.data)
+    for spec in journey.visible_fields(walk.house, walk.order, walk.data):
+        value = given.get(spec.name)
+        if value:
+            said = dict(_options(spec)).get(value, value)
+            rows.append((_label(spec), said, None if _locked(walk, spec) else link(f"form-{spec.group}")))
+    pictures = journey.newest_pictures(walk.order)
+    for step in walk.way:
+        if step.kind == "material" and step.arg in pictures:
+            rows.append((step.title, _("已扫描"), link(step.code)))
+    return rows
+
+
+def day(instant: str) -> str:
+    """The Beijing date of an ISO time."""
+    return dt.datetime.fromisoformat(instant).astimezone(BEIJING).date().isoformat()
+
+
+def signature(data_url: str) -> bytes | None:
+    """The PNG of the writing pad; None when nothing was written or it is not a PNG."""
+    prefix = "data:image/png;base64,"
+    if not data_url.startswith(prefix) or len(data_url) > MAX_SIGNATURE * 2:
+        return None
+    try:
+        png = base64.b64decode(data_url.removeprefix(prefix), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return png if png.startswith(b"\x89PNG\r\n\x1a\n") and len(png) <= MAX_SIGNATURE else None
+
+
+def weak_pin(pin: str, data: Mapping[str, Any]) -> str | None:
+    """Why a PIN may not be chosen: 6 to 16 characters, no runs, nothing of the birthday or the ID number."""
+    if not 6 <= len(pin) <= 16 or not pin.isascii() or not pin.isalnum():
+        return _("密码为 6 到 16 位数字或字母。")
+    digits = pin if pin.isdecimal() else ""
+    steps = {(ord(b) - ord(a)) for a, b in zip(pin, pin[1:], strict=False)}
+    if len(set(pin)) <= 2 or steps in ({1}, {-1}):
+        return _("密码太简单，请不要用相同或连续的数字。")
+    number = data.get("card", {}).get("number", "")
+    if digits and number and (digits in number or digits in number[6:14]):
+        return _("请不要用生日或证件号码作密码。")
+    return None

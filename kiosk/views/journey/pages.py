@@ -1,0 +1,307 @@
+"""One small class for each kind of step: what its page shows, and what its answer does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import url_for
+
+from kiosk.orders import effects, fulfil, journey
+from kiosk.orders.effects import live
+from kiosk.orders.models import Consent
+from kiosk.views import visit
+from kiosk.views.journey import fields
+from kiosk.views.journey.context import Walk
+from kiosk.views.language import gettext as _
+from kiosk.views.messages import fault, message
+
+Refusal = dict[str, Any]
+
+
+class Page:
+    """``context`` is what the template needs. ``submit`` returns None (go on), {} (same page again) or the refusal to show."""
+
+    template = "journey/plain.html"
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        return {}
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        walk.house.mark(walk.session, walk.order, walk.step.code)
+        return None
+
+    def enter(self, walk: Walk, step: journey.Step) -> None:
+        """The person comes here from the step before: a reader may start by itself."""
+
+
+class AgreementPage(Page):
+    """Read, then accept: version and digest are kept."""
+
+    template = "journey/agreement.html"
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        return {"agreement": walk.scheme.agreements[walk.step.arg]}
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        agreement = walk.scheme.agreements[walk.step.arg]
+        if form.get("accept") != "yes":
+            return {"errors": {"accept": _("请先阅读并勾选同意；不同意请点退出。")}}
+        kept = [consent.code for consent in walk.order.consents]
+        if agreement.code not in kept:
+            facts = {"code": agreement.code, "version": agreement.version, "sha256": agreement.sha256}
+            walk.session.add(Consent(order_id=walk.order.id, **facts))
+            walk.house.log(walk.session, "agreement.accepted", facts, walk.order)
+        return super().submit(walk, form)
+
+
+class DevicePage(Page):
+    """Waits for something to be laid down or plugged in; the worker reads it."""
+
+    template = "journey/device.html"
+    effect = ""
+    drawing = ""
+    waiting: tuple[str, str] = ("", "")
+
+    def subject(self, step: journey.Step) -> str:
+        return ""
+
+    def enter(self, walk: Walk, step: journey.Step) -> None:
+        if not walk.order.progress.get(step.code):
+            effects.enqueue(walk.session, walk.order, self.effect, self.subject(step))
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        subject = self.subject(walk.step)
+        title, text = self.waiting
+        shared = {"drawing": self.drawing, "title": _(title), "text": _(text), "rows": []}
+        running = live(walk.session, walk.order, self.effect, subject)
+        if running is not None:
+            return {**shared, "status": "waiting", "message": message(running.note)}
+        if walk.order.progress.get(walk.step.code):
+            return {**shared, "status": "done", "rows": self.rows(walk)}
+        last = effects.last(walk.session, walk.order, self.effect, subject)
+        said = message(last.note, last.facts) if last and last.state == "failed" else None
+        return {**shared, "status": "idle", "message": said}
+
+    def rows(self, walk: Walk) -> list[tuple[str, str]]:
+        return []
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        if form.get("action") == "start":
+            walk.house.mark(walk.session, walk.order, walk.step.code, done=False)
+            effects.enqueue(walk.session, walk.order, self.effect, self.subject(walk.step))
+            return {}
+        return None if walk.order.progress.get(walk.step.code) else {}
+
+
+class IdCardPage(DevicePage):
+    effect, drawing = "card.read", "lay-card"
+    waiting = ("请将身份证放在读卡区", "平放在读卡区上，读取完成前不要拿开。")
+
+    def rows(self, walk: Walk) -> list[tuple[str, str]]:
+        card = walk.data["card"]
+        number = card["number"]
+        return [(_("姓名"), card["name"]), (_("证件号码"), f"{number[:6]}********{number[-4:]}")]
+
+
+class TokenPage(DevicePage):
+    effect, drawing = "token.read", "insert-ukey"
+    waiting = ("请插入要办理的 UKey", "只插一个，插到底。")
+
+    def rows(self, walk: Walk) -> list[tuple[str, str]]:
+        token = walk.data["token"]
+        return [
+            (_("证书名称"), token["name"]),
+            (_("UKey 编号"), token["serial"]),
+            (_("到期日"), fields.day(token["not_after"])),
+        ]
+
+
+class BlankTokenPage(DevicePage):
+    effect, drawing = "token.blank", "insert-ukey"
+    waiting = ("请插入新的 UKey", "向工作人员领取新 UKey，只插这一个。")
+
+    def rows(self, walk: Walk) -> list[tuple[str, str]]:
+        return [(_("UKey 编号"), walk.data["token"]["serial"])]
+
+
+class RolePage(Page):
+    """Who stands here: the legal representative or applicant himself, or somebody he sent."""
+
+    template = "journey/role.html"
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        himself = _("法定代表人本人") if walk.order.kind == "unit" else _("申请人本人")
+        options = [("self", himself), ("agent", _("经办人（受委托来办理）"))]
+        return {"field": fields.choice("role", _("今天来办理的是"), options, walk.data.get("role"))}
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        role = form.get("role")
+        if role not in ("self", "agent"):
+            return {"errors": {"role": _("请选择您的身份。")}}
+        if walk.data.get("role") not in (None, role):
+            walk.house.mark(walk.session, walk.order, "token", done=False)
+        walk.house.put_data(walk.order, {**walk.data, "role": role})
+        return super().submit(walk, form)
+
+
+class PinPage(Page):
+    """The UKey's PIN: to the worker's memory, never to the database."""
+
+    template = "journey/pin.html"
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        running = live(walk.session, walk.order, "token.prove")
+        if running is not None:
+            waiting = {"title": _("正在核对密码"), "text": "", "drawing": "insert-ukey"}
+            return {**waiting, "status": "waiting", "message": None, "rows": []}
+        last = effects.last(walk.session, walk.order, "token.prove")
+        said = message(last.note, last.facts) if last and last.state == "failed" else None
+        done = bool(walk.order.progress.get("pin"))
+        return {"status": "done" if done else "idle", "message": said, "rows": []}
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        if form.get("action") == "next" and walk.order.progress.get("pin"):
+            return None
+        pin = form.get("pin", "")
+        if not 4 <= len(pin) <= 32:
+            return {"errors": {"pin": _("请输入 UKey 密码。")}}
+        walk.house.mark(walk.session, walk.order, "pin", done=False)
+        if not visit.send_pin(walk.order.id, pin):
+            return {"errors": {"": _("后台服务没有启动，请呼叫工作人员。")}}
+        effects.enqueue(walk.session, walk.order, "token.prove")
+        return {}
+
+
+class NewPinPage(Page):
+    """The owner chooses the PIN of a new UKey, twice the same."""
+
+    template = "journey/new_pin.html"
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        pin, again = form.get("pin", ""), form.get("again", "")
+        reason = fields.weak_pin(pin, walk.data)
+        if reason:
+            return {"errors": {"pin": reason}}
+        if pin != again:
+            return {"errors": {"again": _("两次输入的密码不一样，请重新输入。")}}
+        if not visit.send_pin(walk.order.id, pin):
+            return {"errors": {"": _("后台服务没有启动，请呼叫工作人员。")}}
+        return super().submit(walk, form)
+
+
+class TermPage(Page):
+    """For how many years; the price comes from the catalogue alone."""
+
+    template = "journey/term.html"
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        terms = [(str(years), walk.offer.price(years)) for years in walk.offer.terms]
+        options = [
+            (years, _("%(n)s 年　%(amount)s 元", n=years, amount=amount // 100) if amount else _("%(n)s 年　未定价", n=years))
+            for years, amount in terms
+        ]
+        chosen = str(walk.order.years) if walk.order.years else None
+        return {"field": fields.choice("years", _("证书使用年限"), options, chosen), "note": walk.offer.fee_note}
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        years = form.get("years", "")
+        if not years.isdecimal() or int(years) not in walk.offer.terms:
+            return {"errors": {"years": _("请选择年限。")}}
+        if walk.offer.price(int(years)) is None:
+            return {"errors": {"years": _("这个年限还没有定价，请选择其他年限，或到窗口办理。")}}
+        walk.order.years = int(years)
+        return super().submit(walk, form)
+
+
+class FormPage(Page):
+    """A group of fields: only what is still unknown, what was read is locked."""
+
+    template = "journey/form.html"
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        return {"fields": fields.of_group(walk, walk.step.arg)}
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        values, errors = fields.take(walk, walk.step.arg, form)
+        if errors:
+            shown = fields.of_group(walk, walk.step.arg, values, errors)
+            return {"fields": shown, "errors": errors}
+        typed = {**walk.data.get("form", {}), **values}
+        walk.house.put_data(walk.order, {**walk.data, "form": typed})
+        return super().submit(walk, form)
+
+
+class MaterialPage(Page):
+    """Put it on the glass → picture → verdict → again or keep."""
+
+    template = "journey/material.html"
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        subject = walk.step.arg
+        shared = {
+            "drawing": "lay-page",
+            "title": _("请放好：%(name)s", name=walk.step.title),
+            "text": _("正面朝下放在玻璃上，对齐角上的箭头，盖上盖子。"),
+            "picture": None,
+            "faults": [],
+            "message": None,
+        }
+        if live(walk.session, walk.order, "scan", subject) is not None:
+            return {**shared, "status": "waiting", "title": _("正在扫描"), "text": _("请不要移动材料。")}
+        last = effects.last(walk.session, walk.order, "scan", subject)
+        if last is not None and last.state == "failed":
+            return {**shared, "status": "idle", "message": message(last.note, last.facts)}
+        found = journey.newest_pictures(walk.order).get(subject)
+        if found is None:
+            return {**shared, "status": "idle"}
+        address = url_for("journey.picture", code=walk.step.code, v=found.id)
+        faults = [fault(code) for code in found.verdict]
+        status = "refused" if found.state == "refused" else "kept" if found.state == "kept" else "good"
+        return {**shared, "status": status, "picture": address, "faults": faults}
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        found = journey.newest_pictures(walk.order).get(walk.step.arg)
+        if form.get("action") == "scan":
+            effects.enqueue(walk.session, walk.order, "scan", walk.step.arg)
+            return {}
+        if form.get("action") == "keep" and found is not None and found.state in ("good", "kept"):
+            found.state = "kept"
+            walk.house.log(walk.session, "material.kept", {"material": found.code, "sha256": found.picture}, walk.order)
+            return None
+        return {}
+
+
+class CheckPage(Page):
+    """Everything on one page, each with 修改; the price; then pay."""
+
+    template = "journey/check.html"
+
+    def context(self, walk: Walk) -> dict[str, Any]:
+        return {"rows": fields.summary(walk), "amount": fulfil.price(walk.house, walk.order), "signed": bool(walk.data.get("signature"))}
+
+    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
+        open_step = journey.first_open(walk.house, walk.order, walk.data, walk.way)
+        if open_step.kind != "check":
+            return {}
+        signature = fields.signature(form.get("signature_png", ""))
+        if signature is not None:
+            digest = walk.house.put_file(walk.order, signature)
+            walk.house.put_data(walk.order, {**walk.data, "signature": digest})
+        fulfil.confirm(walk.session, walk.house, walk.order)
+        return None
+
+
+PAGES: dict[str, Page] = {
+    "agreement": AgreementPage(),
+    "id_card": IdCardPage(),
+    "role": RolePage(),
+    "token": TokenPage(),
+    "blank_token": BlankTokenPage(),
+    "pin": PinPage(),
+    "new_pin": NewPinPage(),
+    "term": TermPage(),
+    "form": FormPage(),
+    "material": MaterialPage(),
+    "check": CheckPage(),
+}

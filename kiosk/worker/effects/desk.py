@@ -1,0 +1,235 @@
+"""Effects at the devices while the person stands there: reading the card, the UKey, a page on the glass."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Any
+
+from kiosk.ca import reader
+from kiosk.ca.connector import CaError, CaUnreachable, State
+from kiosk.ca.validity import may_renew
+from kiosk.catalogue import Operation
+from kiosk.db import now, today
+from kiosk.hardware.errors import (
+    CardLifted,
+    CardMissing,
+    CardUnreadable,
+    DeviceError,
+    NothingOnGlass,
+    PinIncorrect,
+    PinLocked,
+    SeveralTokens,
+    TokenMissing,
+    TokenRemoved,
+)
+from kiosk.hardware.ukey import current
+from kiosk.orders.journey import is_agent
+from kiosk.orders.models import Material
+from kiosk.orders.numbers import Invalid
+from kiosk.orders.numbers import check as check_number
+from kiosk.worker.outcomes import Again, Done, Failed, Handler, Job, Outcome
+from kiosk.worker.pins import Pins
+from kiosk.worker.world import World
+
+LOOK = 0.4  # seconds between two looks at a reader
+PATIENCE = 90.0  # seconds somebody is given to lay a card or insert a UKey
+
+
+class CardRead(Handler):
+    """The ID card on the reader: who stands in front of the kiosk."""
+
+    kind, lane, tries, patience = "card.read", "desk", 1, PATIENCE
+
+    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
+        try:
+            card = world.id_card.call("read", deadline=10)
+        except CardMissing:
+            return Again(LOOK, "card_missing")
+        except (CardLifted, CardUnreadable) as error:
+            return Failed(error.code)
+        if card.valid_to is not None and card.valid_to < today():
+            return Failed("card_expired")
+        if card.kind == "resident":
+            try:
+                check_number("id_number", card.number)
+            except Invalid:
+                return Failed("card_number_wrong")
+        return Done(private=card)
+
+    def conclude(self, job: Job, done: Done) -> None:
+        card = done.private
+        data = job.house.data(job.order)
+        kept = dataclasses.asdict(card)
+        kept.pop("photo_wlt", None)
+        data["card"] = {key: value.isoformat() if isinstance(value, dt.date) else value for key, value in kept.items()}
+        job.house.put_data(job.order, data)
+        job.house.mark(job.session, job.order, "id_card")
+
+
+class TokenRead(Handler):
+    """The UKey in the slot: exactly one, of this owner, with a certificate this service may be done for."""
+
+    kind, lane, tries, patience = "token.read", "desk", 1, PATIENCE
+
+    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
+        _, service, _ = job.house.offer(job.order)
+        data = job.house.data(job.order)
+        holder = None if is_agent(data) else data.get("card", {}).get("number")
+        return {}, (job.order.kind, service.operation, holder)
+
+    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
+        kind, operation, holder = inputs
+        try:
+            contents = world.ukey.call("inspect", deadline=15)
+        except (TokenMissing, TokenRemoved):
+            return Again(LOOK, "token_missing")
+        except SeveralTokens:
+            return Again(LOOK, "several_tokens")
+        found = current(contents)
+        if found is None:
+            return Failed("token_without_certificate")
+        facts = reader.facts_of(found.der)
+        if facts.owner.kind != kind:
+            return Failed("token_wrong_kind")
+        if kind == "personal" and holder and facts.owner.number != holder:
+            return Failed("token_other_owner")
+        if contents.info.pin_locked and operation != Operation.unlock:
+            return Failed("token_locked")
+        refusal = self._refusal(world, facts, operation)
+        if refusal:
+            return refusal
+        return Done({"token": contents.info.serial, "certificate": facts.serial_hex}, private=(contents, found, facts))
+
+    @staticmethod
+    def _refusal(world: World, facts: reader.CertificateFacts, operation: str) -> Failed | None:
+        """Why this certificate cannot be served; the CA is asked what it thinks of it."""
+        try:
+            record = world.ca.status(facts.serial_hex)
+        except CaUnreachable:
+            return Failed("ca_unreachable")
+        except CaError:
+            return Failed("certificate_foreign")
+        if record.state in (State.REVOKED, State.HELD):
+            return Failed(f"certificate_{record.state}")
+        if operation == Operation.renew:
+            window = may_renew(facts.not_after, now())
+            if not window.ok:
+                return Failed(f"renewal_{window.state}", {"days_left": window.days_left})
+        return None
+
+    def conclude(self, job: Job, done: Done) -> None:
+        contents, found, facts = done.private
+        data = job.house.data(job.order)
+        data["token"] = {
+            "serial": contents.info.serial,
+            "key_id": found.key_id,
+            "certificate": facts.serial_hex,
+            "kind": facts.owner.kind,
+            "name": facts.owner.name,
+            "number": facts.owner.number,
+            "not_after": facts.not_after.isoformat(),
+        }
+        job.house.put_data(job.order, data)
+        job.house.mark(job.session, job.order, "token")
+
+
+class TokenBlank(Handler):
+    """A new UKey from the stock: exactly one, and nothing on it."""
+
+    kind, lane, tries, patience = "token.blank", "desk", 1, PATIENCE
+
+    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
+        try:
+            contents = world.ukey.call("inspect", deadline=15)
+        except (TokenMissing, TokenRemoved):
+            return Again(LOOK, "token_missing")
+        except SeveralTokens:
+            return Again(LOOK, "several_tokens")
+        if not contents.info.blank:
+            return Failed("token_not_blank")
+        return Done({"token": contents.info.serial}, private=contents)
+
+    def conclude(self, job: Job, done: Done) -> None:
+        data = job.house.data(job.order)
+        data["token"] = {"serial": done.private.info.serial}
+        job.house.put_data(job.order, data)
+        job.house.mark(job.session, job.order, "token")
+
+
+class TokenProve(Handler):
+    """The owner proves himself with the UKey's PIN: the old key signs a fresh nonce."""
+
+    kind, lane, tries = "token.prove", "desk", 1
+
+    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
+        token = job.house.data(job.order)["token"]
+        return {"token": token["serial"]}, (job.order.id, token["serial"], token["key_id"])
+
+    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
+        order_id, serial, key_id = inputs
+        pin = pins.get(order_id)
+        if pin is None:
+            return Failed("pin_needed")
+        try:
+            world.ukey.call("prove_pin", deadline=15, serial=serial, pin=pin, key_id=key_id)
+        except PinIncorrect as error:
+            pins.forget(order_id)
+            return Failed(error.code, {"attempts_left": error.facts.get("attempts_left")})
+        except PinLocked as error:
+            pins.forget(order_id)
+            return Failed(error.code)
+        except (TokenMissing, TokenRemoved, SeveralTokens) as error:
+            return Failed(error.code)
+        return Done()
+
+    def conclude(self, job: Job, done: Done) -> None:
+        job.house.mark(job.session, job.order, "pin")
+
+
+class Scan(Handler):
+    """One page on the glass, rectified and judged. ``subject`` is the material's code."""
+
+    kind, lane, tries = "scan", "desk", 1
+
+    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
+        _, _, offer = job.house.offer(job.order)
+        material = next((m for m in offer.materials if m.code == job.effect.subject), None)
+        if material is None or material.kind_of == "seal_sheet" or job.effect.subject == "seal":
+            family = "unit" if job.order.kind == "unit" else "personal"
+            return {"material": job.effect.subject}, ("seal", family, False)
+        return {"material": material.code}, ("document", material.kind_of, material.sealed)
+
+    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
+        what, kind, sealed = inputs
+        try:
+            scan = world.scanner.call("scan", deadline=60, dpi=300)
+        except NothingOnGlass as error:
+            return Failed(error.code)
+        except DeviceError as error:
+            return Failed(error.code, dict(error.facts))
+        if what == "seal":
+            verdict = world.inspector.call("seal", deadline=30, picture=scan.png, family=kind, dpi=scan.dpi)
+            faults = [str(label) for label in verdict.defects]
+            if not verdict.found and not faults:
+                faults = ["none"]
+            facts = {"diameter_mm": verdict.diameter_mm}
+            return Done({"faults": faults}, private=(scan.png, verdict.marked_png, verdict.seal_png, faults, facts))
+        judged = world.inspector.call("document", deadline=30, picture=scan.png, kind=kind, sealed=sealed)
+        faults = [str(fault) for fault in judged.faults]
+        return Done({"faults": faults}, private=(scan.png, judged.shown_png, None, faults, {}))
+
+    def conclude(self, job: Job, done: Done) -> None:
+        picture, shown, cutout, faults, facts = done.private
+        put = job.house.put_file
+        material = Material(
+            order_id=job.order.id,
+            code=job.effect.subject,
+            state="refused" if faults else "good",
+            verdict=faults,
+            picture=put(job.order, picture),
+            shown=put(job.order, shown) if shown else None,
+            cutout=put(job.order, cutout) if cutout and not faults else None,
+            facts=facts,
+        )
+        job.session.add(material)

@@ -1,0 +1,213 @@
+"""Effects with the payment gateways. CLOSED and PAID are only ever the gateway's word."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from kiosk.db import now
+from kiosk.orders import effects, fulfil
+from kiosk.orders.models import Payment, Refund
+from kiosk.orders.states import OPEN_PAYMENTS, REFUND_MOVES, PaymentState, RefundState, State, check
+from kiosk.payments.channel import (
+    GatewayRefused,
+    GatewayUnreachable,
+    GatewayUntrusted,
+    RefundOutcome,
+    Trade,
+)
+from kiosk.payments.channel import Outcome as Known
+from kiosk.worker.outcomes import Again, Done, Failed, Handler, Job, Outcome, Unknown
+from kiosk.worker.pins import Pins
+from kiosk.worker.world import World
+
+POLL = 1.5  # seconds between two questions about an open trade
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What the outside has to know of one attempt to pay."""
+
+    number: str
+    channel: str
+    amount: int
+    description: str
+    expires_at: dt.datetime
+    closing: bool
+    merchant: str
+    app_id: str
+
+
+def _payment(job: Job) -> Payment:
+    return job.session.scalars(select(Payment).where(Payment.out_trade_no == job.effect.subject)).one()
+
+
+def _attempt(job: Job) -> Attempt:
+    payment = _payment(job)
+    _, service, _ = job.house.offer(job.order)
+    settings = job.house.settings
+    merchant, app_id = {
+        "wechat": (settings.wechat.mchid, settings.wechat.appid),
+        "alipay": (settings.alipay.seller_id, settings.alipay.app_id),
+    }[payment.channel]
+    return Attempt(
+        number=payment.out_trade_no,
+        channel=payment.channel,
+        amount=payment.amount,
+        description=f"CA证书{service.name} {job.order.number}",
+        expires_at=payment.expires_at,
+        closing=payment.state == PaymentState.CLOSING,
+        merchant=merchant,
+        app_id=app_id,
+    )
+
+
+class PayOpen(Handler):
+    """Open the trade at the gateway and get the code the buyer scans."""
+
+    kind, lane, tries = "pay.open", "money", 3
+
+    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
+        attempt = _attempt(job)
+        return {"number": attempt.number, "channel": attempt.channel, "amount": attempt.amount}, attempt
+
+    def perform(self, world: World, pins: Pins, inputs: Attempt) -> Outcome:
+        if inputs.closing or now() >= inputs.expires_at:
+            return Done({"late": True})
+        try:
+            code = world.channel(inputs.channel).create(
+                inputs.number, inputs.amount, inputs.description, inputs.expires_at
+            )
+        except GatewayRefused as error:
+            return Failed("gateway_refused", {"answer": error.code})
+        except (GatewayUnreachable, GatewayUntrusted) as error:
+            return Unknown("gateway_unknown", {"answer": error.code})
+        return Done(private=code)
+
+    def conclude(self, job: Job, done: Done) -> None:
+        payment = _payment(job)
+        if done.private:
+            payment.code_url = done.private
+        if payment.state == PaymentState.CREATED:
+            target = PaymentState.CLOSING if done.facts.get("late") else PaymentState.PENDING
+            job.house.move_payment(job.session, payment, target)
+        effects.enqueue(job.session, job.order, "pay.watch", payment.out_trade_no)
+
+    def failed(self, job: Job, failed: Failed) -> None:
+        payment = _payment(job)
+        if payment.state in OPEN_PAYMENTS:
+            job.house.move_payment(job.session, payment, PaymentState.CLOSED)
+        _end_without_money(job, "gateway_refused")
+
+
+def _end_without_money(job: Job, why: str) -> None:
+    order = job.order
+    if order.state == State.PAYING and order.note == "left":
+        job.house.move(job.session, order, State.VOID, "left")
+    elif order.state == State.PAYING:
+        order.note = why
+
+
+class PayWatch(Handler):
+    """Ask the gateway until the trade is paid or closed."""
+
+    kind, lane = "pay.watch", "money"
+
+    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
+        attempt = _attempt(job)
+        return {"number": attempt.number}, attempt
+
+    def perform(self, world: World, pins: Pins, inputs: Attempt) -> Outcome:
+        channel = world.channel(inputs.channel)
+        trade = channel.query(inputs.number)
+        late = now() >= inputs.expires_at
+        if trade.outcome in (Known.OPEN, Known.NONE) and (inputs.closing or late):
+            trade = channel.close(inputs.number)
+            if trade.outcome == Known.NONE:
+                grace = channel.unseen_grace or dt.timedelta(0)
+                if now() < inputs.expires_at + grace:
+                    return Again(POLL, "closing")
+                trade = Trade(Known.CLOSED, inputs.number)
+        if trade.outcome in (Known.PAID, Known.CLOSED):
+            return Done({"trade": trade.outcome.value, "late": late}, private=(trade, inputs))
+        if trade.outcome == Known.UNKNOWN:
+            return Again(POLL, "gateway_unknown", {"answer": trade.reason or ""})
+        return Again(POLL, "closing" if inputs.closing else ("scanned" if trade.scanned else None))
+
+    def conclude(self, job: Job, done: Done) -> None:
+        trade, attempt = done.private
+        payment = _payment(job)
+        if trade.outcome == Known.CLOSED:
+            job.house.move_payment(job.session, payment, PaymentState.CLOSED)
+            _end_without_money(job, "payment_cancelled" if attempt.closing else "qr_expired")
+            return
+        wrong = [
+            name
+            for name, ours, theirs in (
+                ("amount", attempt.amount, trade.amount_fen),
+                ("merchant", attempt.merchant, trade.merchant),
+                ("app_id", attempt.app_id, trade.app_id),
+            )
+            if theirs is not None and ours != theirs
+        ]
+        if wrong or trade.amount_fen is None:
+            payment.transaction_id = trade.transaction_id
+            job.house.move_payment(job.session, payment, PaymentState.MISMATCH)
+            if job.order.state == State.PAYING:
+                job.house.move(job.session, job.order, State.CLERK, "payment_mismatch")
+            job.house.task(job.session, "payment_mismatch", {"wrong": wrong}, job.order, payment.out_trade_no)
+            return
+        fulfil.settle(job.session, job.house, payment, trade.transaction_id, trade.paid_at)
+
+
+class RefundPayment(Handler):
+    """Give the money of one payment back; the refund number never changes, so asking twice refunds once."""
+
+    kind, lane, tries = "refund", "money", 5
+
+    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
+        refund = self._refund(job)
+        payment = refund.payment
+        inputs = (payment.channel, refund.out_refund_no, payment.out_trade_no, refund.amount, payment.amount, refund.reason)
+        return {"number": refund.out_refund_no, "amount": refund.amount}, inputs
+
+    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
+        channel, number, trade, amount, total, reason = inputs
+        known = world.channel(channel).query_refund(number, trade)
+        if known.outcome in (RefundOutcome.NONE, RefundOutcome.FAILED):
+            known = world.channel(channel).refund(number, trade, amount, total, reason)
+        if known.outcome == RefundOutcome.SUCCEEDED:
+            return Done({"refund": number}, private=known)
+        if known.outcome == RefundOutcome.FAILED:
+            return Failed("refund_failed", {"answer": known.reason or ""})
+        if known.outcome == RefundOutcome.UNKNOWN:
+            return Unknown("gateway_unknown", {"answer": known.reason or ""})
+        return Again(3.0, "refund_processing")
+
+    def conclude(self, job: Job, done: Done) -> None:
+        refund = self._refund(job)
+        refund.refund_id = done.private.refund_id
+        self._to(refund, RefundState.SUCCEEDED)
+        order = job.order
+        waiting = [p.refund for p in order.payments if p.refund and p.refund.state != RefundState.SUCCEEDED]
+        if order.state == State.REFUNDING and not waiting:
+            job.house.move(job.session, order, State.REFUNDED, order.note)
+
+    def failed(self, job: Job, failed: Failed) -> None:
+        refund = self._refund(job)
+        self._to(refund, RefundState.FAILED)
+        if job.order.state == State.REFUNDING:
+            job.house.move(job.session, job.order, State.CLERK, "refund_failed")
+        job.house.task(job.session, "refund_failed", failed.facts, job.order, refund.out_refund_no)
+
+    @staticmethod
+    def _to(refund: Refund, new: RefundState) -> None:
+        check("refund", REFUND_MOVES, RefundState(refund.state), new)
+        refund.state = new
+
+    @staticmethod
+    def _refund(job: Job) -> Refund:
+        return job.session.scalars(select(Refund).where(Refund.out_refund_no == job.effect.subject)).one()

@@ -1,0 +1,105 @@
+"""What the worker knows of every device, gateway, the CA, the clock and the disk."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+
+from flask import Flask
+
+from kiosk.ca.connector import CaError
+from kiosk.db import now, write
+from kiosk.hardware.errors import DeviceBusy, DeviceError
+from kiosk.hardware.health import Health, Level
+from kiosk.orders.models import DeviceHealth
+from kiosk.worker.world import World
+
+log = logging.getLogger("kiosk.worker")
+EVERY = 20.0  # seconds between two rounds
+LOW_DISK, NO_DISK = 1024**3, 200 * 1024**2
+
+NEEDED = ("id_card", "scanner", "ukey", "receipt_printer", "ca", "clock", "disk")
+"""Without these a kiosk may not serve; payment needs one gateway at least."""
+
+
+def probe(world: World) -> dict[str, Health]:
+    """Ask every part once. Never raises."""
+    parts: dict[str, Callable[[], Health]] = {
+        "id_card": lambda: _device(world, "id_card"),
+        "scanner": lambda: _device(world, "scanner"),
+        "ukey": lambda: _device(world, "ukey"),
+        "receipt_printer": lambda: _device(world, "receipt_printer"),
+        "a4_printer": lambda: _device(world, "a4_printer"),
+        "ca": lambda: _ca(world)[0],
+        "clock": lambda: _ca(world)[1],
+        "wechat": lambda: _gateway(world, "wechat"),
+        "alipay": lambda: _gateway(world, "alipay"),
+        "disk": lambda: _disk(world),
+    }
+    found = {}
+    for name, ask in parts.items():
+        try:
+            found[name] = ask()
+        except DeviceBusy:
+            found[name] = Health(Level.busy, "device_busy", "")
+        except (DeviceError, CaError) as error:
+            level = Level.unknown if error.code == "not_configured" else Level.failed
+            found[name] = Health(level, error.code, "")
+        except Exception as error:  # a broken part must not hide the others
+            log.exception("health of %s", name)
+            found[name] = Health(Level.unknown, "internal", type(error).__name__)
+    return found
+
+
+def may_serve(found: dict[str, Health]) -> bool:
+    """Whether this kiosk may take customers."""
+    good = (Level.fine, Level.warning, Level.busy)
+    gateways = any(found[name].level in good for name in ("wechat", "alipay") if name in found)
+    return gateways and all(found[name].level in good for name in NEEDED)
+
+
+def _device(world: World, name: str) -> Health:
+    child = getattr(world, name)
+    health: Health = child.call("health", deadline=10)
+    return health
+
+
+def _ca(world: World) -> tuple[Health, Health]:
+    skew = abs((world.ca.clock() - now()).total_seconds())
+    if skew > world.settings.max_clock_skew:
+        return Health(Level.fine, "", ""), Health(Level.failed, "clock_skew", f"{skew:.0f} s")
+    return Health(Level.fine, "", ""), Health(Level.fine, "", f"{skew:.1f} s")
+
+
+def _gateway(world: World, name: str) -> Health:
+    found = world.channel(name).probe()
+    if not found.reachable:
+        return Health(Level.failed, "gateway_unreachable", found.reason or "")
+    if abs(found.skew_seconds or 0) > 300:
+        return Health(Level.failed, "clock_skew", f"{found.skew_seconds:.0f} s")
+    return Health(Level.fine, "", "")
+
+
+def _disk(world: World) -> Health:
+    free = shutil.disk_usage(world.settings.home).free
+    level = Level.failed if free < NO_DISK else Level.warning if free < LOW_DISK else Level.fine
+    return Health(level, "" if level == Level.fine else "disk_full", f"{free // 1024**2} MB")
+
+
+def keep(found: dict[str, Health]) -> None:
+    """Store one round; needs an app context."""
+    with write() as session:
+        for name, health in found.items():
+            row = session.get(DeviceHealth, name) or DeviceHealth(name=name)
+            row.level, row.code, row.detail, row.at = health.level, health.code, health.detail[:200], now()
+            session.merge(row)
+
+
+def watch(app: Flask, world: World, stopped: threading.Event) -> None:
+    """Probe round after round until told to stop."""
+    while not stopped.is_set():
+        with app.app_context():
+            keep(probe(world))
+        stopped.wait(EVERY)

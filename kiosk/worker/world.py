@@ -1,0 +1,139 @@
+"""The outside world as the worker sees it: one child process per device, the CA, the payment channels."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kiosk.ca.connector import Connector
+from kiosk.config import Settings
+from kiosk.hardware.child import Child
+from kiosk.hardware.errors import DeviceMissing
+from kiosk.payments.channel import QrChannel
+
+
+class World:
+    """Opens each part when it is first needed. ``deadline`` values are seconds for one call to a device."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._children: dict[str, Child] = {}
+        self._channels: dict[str, QrChannel] = {}
+        self._ca: Connector | None = None
+        self._lock = threading.Lock()
+
+    # -- devices ---------------------------------------------------------------------------------------------------------
+
+    def _child(self, name: str, factory: str, options: dict[str, Any], **more: Any) -> Child:
+        with self._lock:
+            if name not in self._children:
+                self._children[name] = Child(name, factory, options, **more)
+            return self._children[name]
+
+    @property
+    def id_card(self) -> Child:
+        port = self._known("id_card", self.settings.devices.id_card)
+        return self._child("id_card", "kiosk.hardware.id_card:IdCardReader", {"port": port})
+
+    @property
+    def scanner(self) -> Child:
+        devices = self.settings.devices
+        options: dict[str, Any] = {"device": self._known("scanner", devices.scanner)}
+        if devices.scanner_config:
+            options["config_dir"] = devices.scanner_config
+        return self._child("scanner", "kiosk.hardware.scanner:Scanner", options)
+
+    @property
+    def ukey(self) -> Child:
+        devices = self.settings.devices
+        options: dict[str, Any] = {"module": devices.ukey_module}
+        if devices.ukey_config:
+            options["config"] = devices.ukey_config
+        return self._child("ukey", "kiosk.hardware.ukey:UKeyReader", options)
+
+    @property
+    def receipt_printer(self) -> Child:
+        address = self._known("receipt_printer", self.settings.devices.receipt_printer)
+        return self._child("receipt_printer", "kiosk.hardware.receipt_printer:ReceiptPrinter", {"address": address})
+
+    @property
+    def a4_printer(self) -> Child:
+        uri = self._known("a4_printer", self.settings.devices.a4_printer)
+        return self._child("a4_printer", "kiosk.hardware.a4_printer:A4Printer", {"uri": uri})
+
+    @property
+    def inspector(self) -> Child:
+        return self._child("inspector", "kiosk.imaging.inspector:Inspector", {}, memory_mb=2048)
+
+    @property
+    def press(self) -> Child:
+        return self._child("press", "kiosk.documents.press:Press", {})
+
+    @staticmethod
+    def _known(name: str, address: str) -> str:
+        if not address:
+            raise DeviceMissing("not_configured", device=name)
+        return address
+
+    # -- certification authority -----------------------------------------------------------------------------------------
+
+    @property
+    def ca(self) -> Connector:
+        with self._lock:
+            if self._ca is None:
+                from kiosk.ca.embedded import EmbeddedCa
+
+                self._ca = EmbeddedCa(self.settings.ca_home)
+            return self._ca
+
+    # -- money -----------------------------------------------------------------------------------------------------------
+
+    def channel(self, name: str) -> QrChannel:
+        """The payment channel of that name; :class:`DeviceMissing` when the operator has not set it up."""
+        makers: dict[str, Callable[[], QrChannel]] = {"wechat": self._wechat, "alipay": self._alipay}
+        with self._lock:
+            if name not in self._channels:
+                self._channels[name] = makers[name]()
+            return self._channels[name]
+
+    def _wechat(self) -> QrChannel:
+        from kiosk.payments.wechat import WechatPay, WechatSettings
+
+        wechat = self.settings.wechat
+        self._known("wechat", wechat.base_url)
+        return WechatPay(
+            WechatSettings(
+                base_url=wechat.base_url,
+                mchid=wechat.mchid,
+                appid=wechat.appid,
+                merchant_serial=wechat.serial,
+                merchant_key=Path(wechat.private_key).read_bytes(),
+                platform_keys={wechat.platform_key_id: Path(wechat.platform_key).read_bytes()},
+                api_v3_key=Path(wechat.api_v3_key).read_bytes().strip(),
+                notify_url=wechat.notify_url,
+            )
+        )
+
+    def _alipay(self) -> QrChannel:
+        from kiosk.payments.alipay import Alipay, AlipaySettings
+
+        alipay = self.settings.alipay
+        self._known("alipay", alipay.base_url)
+        return Alipay(
+            AlipaySettings(
+                base_url=alipay.base_url,
+                app_id=alipay.app_id,
+                seller_id=alipay.seller_id,
+                merchant_key=Path(alipay.private_key).read_bytes(),
+                platform_key=Path(alipay.platform_key).read_bytes(),
+                notify_url=alipay.notify_url,
+            )
+        )
+
+    def close(self) -> None:
+        for child in self._children.values():
+            child.close()
+        for channel in self._channels.values():
+            channel.close_connection()
