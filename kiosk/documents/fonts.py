@@ -1,4 +1,6 @@
-"""What the papers need of the machine: two font families that have the rare characters of names, and HarfBuzz's subsetter."""
+"""What the papers need of the machine: two font families that have the rare characters of names, and HarfBuzz's
+subsetter.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ RARE = "䶮㛃𬭼𠮷堃喆"
 
 @lru_cache(maxsize=32)
 def font_file(family: str, bold: bool = False) -> tuple[str, int] | None:
-    """(path, index in the collection) of an installed font by fontconfig; None when another family would be put in its place."""
+    """(path, index in the collection) of an installed font by fontconfig; None when another family would be put in its
+    place.
+    """
     program = shutil.which("fc-match")
     if program is None:
         return None

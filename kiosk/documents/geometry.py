@@ -1,8 +1,9 @@
 """Where things stand on the printed sheets, in millimetres from the upper left corner of an A4 page.
 
-A sheet that is signed or sealed by hand and laid on the scanner again carries four solid black squares near its corners and a QR
-code. From the four squares' centres the scan is rectified (homography, scale included); the QR, always at the upper right, tells
-which sheet of which order it is and which way is up; then `capture` is found without looking for it and a seal's diameter is measured.
+A sheet that is signed or sealed by hand and laid on the scanner again carries four solid black squares near its
+corners and a QR code. From the four squares' centres the scan is rectified (homography, scale included); the QR,
+always at the upper right, tells which sheet of which order it is and which way is up; then `capture` is found without
+looking for it and a seal's diameter is measured.
 
 The numbers are part of the sheet: `VERSION` goes up when one of them changes, and stands in the QR.
 """
@@ -38,33 +39,43 @@ class Box:
 
 
 @dataclass(frozen=True)
-class SheetGeometry:
-    """The exact places of one sheet.
+class PageGeometry:
+    """What every one-page paper carries.
 
-    `marks`: centres (x, y) of the corner squares, clockwise from the upper left; `mark`: side of a square.
-    `qr`: the QR code without its quiet zone. `capture`: the ruled box for the seal or signature, measured between the centre lines
-    of its rules; `rule`: thickness of a rule. `kind`: what belongs into the box, "seal" or "signature".
-    `ruler`: both ends of a printed 100 mm line for checking a scanner, or None.
+    `marks`: centres (x, y) of the corner squares, clockwise from the upper left; `mark`: side of a square; `qr`: the QR
+    code without its quiet zone.
     """
 
-    kind: str
-    qr: Box
-    capture: Box
+    qr: Box = Box(171.0, 15.0, 19.0, 19.0)
     marks: tuple[tuple[float, float], ...] = ((10.0, 10.0), (200.0, 10.0), (200.0, 287.0), (10.0, 287.0))
     mark: float = 6.0
-    rule: float = 0.35
-    ruler: tuple[tuple[float, float], tuple[float, float]] | None = None
     page: tuple[float, float] = (PAGE_WIDTH, PAGE_HEIGHT)
 
 
-_QR = Box(171.0, 15.0, 19.0, 19.0)
+@dataclass(frozen=True)
+class SheetGeometry(PageGeometry):
+    """The exact places of a sheet on which a seal or signature is captured.
 
+    `kind`: what belongs into the box, "seal" or "signature". `capture`: the ruled box, measured between the centre
+    lines of its rules; `rule`: their thickness. `ruler`: both ends of a printed 100 mm line for checking a scanner, or
+    None.
+    """
+
+    kind: str = "seal"
+    capture: Box = Box(66.0, 150.0, 124.0, 58.0)
+    rule: float = 0.35
+    ruler: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+
+PLAIN = PageGeometry()
 GEOMETRIES: dict[str, SheetGeometry] = {
-    "unit_application": SheetGeometry("seal", _QR, Box(66.0, 150.0, 124.0, 58.0)),
-    "personal_application": SheetGeometry("signature", _QR, Box(20.0, 172.0, 170.0, 38.0)),
-    "seal_sheet": SheetGeometry("seal", _QR, Box(65.0, 105.0, 80.0, 80.0), ruler=((55.0, 198.0), (155.0, 198.0))),
+    "unit_application": SheetGeometry(kind="seal", capture=Box(66.0, 150.0, 124.0, 58.0)),
+    "personal_application": SheetGeometry(kind="signature", capture=Box(20.0, 172.0, 170.0, 38.0)),
+    "seal_sheet": SheetGeometry(
+        kind="seal", capture=Box(65.0, 102.0, 80.0, 80.0), ruler=((55.0, 196.0), (155.0, 196.0))
+    ),
     "signature_sheet": SheetGeometry(
-        "signature", _QR, Box(50.0, 112.0, 110.0, 50.0), ruler=((55.0, 175.0), (155.0, 175.0))
+        kind="signature", capture=Box(50.0, 108.0, 110.0, 50.0), ruler=((55.0, 172.0), (155.0, 172.0))
     ),
 }
 

@@ -1,7 +1,8 @@
 """The press: a paper's code and its data in, a PDF (PDF/A-2b), HTML or a receipt's PNG out.
 
-Runs in its own process (`kiosk.documents.press:Press`), because WeasyPrint takes 160 MB and half a second; all arguments and
-results are plain dicts and bytes. The HTML of the preview is the HTML of the PDF. Nothing is fetched: pictures are data: URIs made here.
+Runs in its own process (`kiosk.documents.press:Press`), because WeasyPrint takes 160 MB and half a second; all
+arguments and results are plain dicts and bytes. The HTML of the preview is the HTML of the PDF. Nothing is fetched:
+pictures are data: URIs made here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from weasyprint import CSS, HTML
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher
 
-from kiosk.documents import fonts, receipt
+from kiosk.documents import composition, fonts, receipt
 from kiosk.documents.errors import FontsMissing, PageOverflow
 from kiosk.documents.layouts import layout
 from kiosk.documents.sheet import Sheet
@@ -34,7 +35,8 @@ logging.getLogger("weasyprint").setLevel(logging.ERROR)
 class Press:
     """Makes papers. Methods are safe to call from one thread at a time.
 
-    `sans`, `serif`: families of the values and of the printed text; they must be installed (FontsMissing at the first paper).
+    `sans`, `serif`: families of the values and of the printed text; they must be installed (FontsMissing at the first
+    paper).
     """
 
     def __init__(self, sans: str = fonts.SANS, serif: str = fonts.SERIF, warm: bool = False) -> None:
@@ -46,6 +48,7 @@ class Press:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.globals.update(composition.HELPERS)
         self._style = _stylesheet(sans, serif)
         self._fonts = FontConfiguration()
         self._css = CSS(string=self._style, font_config=self._fonts)
@@ -70,12 +73,13 @@ class Press:
     def form(self, code: str, data: Mapping[str, Any], copies: Sequence[str] = ("",)) -> bytes:
         """A paper as PDF/A-2b, one copy after the other, each with its name (第一联 …) in its head.
 
-        Keys of `data`, all optional unless said: the form's fields by their catalogue names (text); `fields` (the FormSpec's fields as
-        dicts: name, label, required, options [{code, label}]); `title`; `scheme_name`; `ca_name`; `kiosk`; `order_number`; `hotline`;
-        `services` [{code, label, ticked}] or `service` (code); `declaration` [paragraphs]; `notes` [paragraphs]; `applied_on`,
-        `accepted_on` (date, aware datetime or ISO text), `printed_at`; `agreement` {title, version, sha256, sample, text};
-        pictures as {image | path, width_mm, height_mm}: `seal` (what was captured for the electronic seal, into the capture box),
-        `signature` (on the line of the agent of a unit, or of the applicant), `agent_signature`, `legal_signature`, `unit_seal`.
+        Keys of `data`, all optional unless said: the form's fields by their catalogue names (text); `fields` (the
+        FormSpec's fields as dicts: name, label, required, options [{code, label}]); `title`; `scheme_name`; `ca_name`;
+        `kiosk`; `order_number`; `hotline`; `services` [{code, label, ticked}] or `service` (code); `declaration`
+        [paragraphs]; `notes` [paragraphs]; `applied_on`, `accepted_on` (date, aware datetime or ISO text),
+        `printed_at`; `agreement` {title, version, sha256, sample, text}; pictures as {image | path, width_mm,
+        height_mm}: `seal` (what was captured for the electronic seal, into the capture box), `signature` (on the line
+        of the agent of a unit, or of the applicant), `agent_signature`, `legal_signature`, `unit_seal`.
         The same data gives the same bytes. Raises members of DocumentError.
         """
         self._assert_fonts()
@@ -92,7 +96,9 @@ class Press:
         return pdf
 
     def preview(self, code: str, data: Mapping[str, Any], copies: Sequence[str] = ("",)) -> str:
-        """The paper's HTML, complete with its style sheet in one <style> and its pictures as data: URIs; no scripts, no links."""
+        """The paper's HTML, complete with its style sheet in one <style> and its pictures as data: URIs; no scripts,
+        no links.
+        """
         head = f"<style>{self._style}</style></head>"
         return self._html(code, data, copies).replace("</head>", head, 1)
 
@@ -101,7 +107,9 @@ class Press:
         return self._receipts.draw(data)
 
     def check(self) -> dict[str, str]:
-        """{"level": "fine" | "failed", "code", "detail"}: the fonts, and the library without which a page takes twenty seconds."""
+        """{"level": "fine" | "failed", "code", "detail"}: the fonts, and the library without which a page takes twenty
+        seconds.
+        """
         return fonts.check(self._families)
 
     # --- inside ------------------------------------------------------------------------------------------------------
@@ -130,7 +138,9 @@ def _utc(moment: datetime) -> str:
 
 
 def _stylesheet(sans: str, serif: str) -> str:
-    """paper.css with the families and the value sizes put in. Built by replacement: a template engine would escape the quotes."""
+    """paper.css with the families and the value sizes put in. Built by replacement: a template engine would escape the
+    quotes.
+    """
     for family in (sans, serif):
         if not all(char.isalnum() or char in " -" for char in family):
             raise ValueError("a font family has letters, digits, spaces and hyphens only")

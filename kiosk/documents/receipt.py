@@ -1,7 +1,8 @@
-"""The receipt (收款凭证) as a picture: 576 dots wide, black and white, for a thermal printer of 8 dots a mm (72 mm of 80 mm paper).
+"""The receipt (收款凭证) as a picture: 576 dots wide, black and white, for a thermal printer of 8 dots a mm (72 mm of
+80 mm paper).
 
-Drawn with Pillow, not laid out by a browser: a receipt must be there at once, and a raster prints rare characters that printers' own
-fonts lack.
+Drawn with Pillow, not laid out by a browser: a receipt must be there at once, and a raster prints rare characters that
+printers' own fonts lack.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ class ReceiptPress:
     def draw(self, data: Mapping[str, Any]) -> bytes:
         """1-bit PNG, 576 px wide, as high as it needs.
 
-        Keys: `order_number` (required), `items` [{label, amount_fen}], `total_fen` (required); optional: `title` (收款凭证),
-        `scheme_name`, `kiosk`, `service_name`, `customer` (already masked), `method`, `transaction_id`, `paid_at`, `certificates`
-        [{serial, subject, not_before, not_after, token_serial}], `lines` [{label, value}] (more rows), `query` (text of the QR),
-        `query_hint`, `hotline`, `notes` [text], `printed_at`, `mark` (「重打」 and the like, in a box at the head).
+        Keys: `order_number` (required), `items` [{label, amount_fen}], `total_fen` (required); optional: `title`
+        (收款凭证), `scheme_name`, `kiosk`, `service_name`, `customer` (already masked), `method`, `transaction_id`,
+        `paid_at`, `certificates` [{serial, subject, not_before, not_after, token_serial}], `lines` [{label, value}]
+        (more rows), `query` (text of the QR), `query_hint`, `hotline`, `notes` [text], `printed_at`, `mark` (「重打」
+        and the like, in a box at the head).
         """
         for key in ("order_number", "total_fen"):
             if data.get(key) is None:

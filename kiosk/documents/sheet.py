@@ -1,4 +1,6 @@
-"""What a template sees of the data of one paper: cleaned values in fitting sizes, labels, boxes to tick, pictures, dates."""
+"""What a template sees of the data of one paper: cleaned values in fitting sizes, labels, boxes to tick, pictures,
+dates.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from kiosk.documents.errors import TextMissing
-from kiosk.documents.geometry import GEOMETRIES, Box, SheetGeometry, qr_text
+from kiosk.documents.geometry import GEOMETRIES, PLAIN, Box, PageGeometry, SheetGeometry, qr_text
 from kiosk.documents.layouts import Layout
 from kiosk.documents.pictures import Picture, picture, png_uri, qr_png
 from kiosk.documents.text import as_moment, chinese_date, clean, size_class, size_for, yuan
@@ -34,11 +36,13 @@ class Sheet:
         self.layout = layout
         self._data = data
         self._fields: dict[str, Mapping[str, Any]] = {str(field["name"]): field for field in _items(data.get("fields"))}
-        self.geometry: SheetGeometry | None = GEOMETRIES.get(layout.code)
+        self.geometry: PageGeometry = GEOMETRIES.get(layout.code, PLAIN)
         self.pictures: dict[str, Picture] = {}
         for name in PICTURES:
             if (found := picture(name, data.get(name))) is not None:
-                self.pictures[name] = found.within(self.geometry.capture) if name == "seal" and self.geometry else found
+                self.pictures[name] = found
+        if "seal" in self.pictures and isinstance(self.geometry, SheetGeometry):
+            self.pictures["seal"] = self.pictures["seal"].within(self.geometry.capture)
 
     # --- texts -------------------------------------------------------------------------------------------------------
     def text(self, name: str, default: str = "") -> str:
@@ -60,13 +64,25 @@ class Sheet:
             return name in self._fields
         return name in self.layout.fields or bool(self.text(name))
 
-    def label(self, name: str, default: str) -> Markup:
-        """The field's label with its required mark."""
+    def label(self, name: str, text: str) -> Markup:
+        """The printed form's word for a field, with its required mark."""
         field = self._fields.get(name)
-        text = clean(field.get("label")) if field else ""
         required = bool(field.get("required")) if field else name in self.layout.required
-        star = Markup('<b class="star">*</b>') if required else Markup("")
-        return star + Markup("{}").format(text or default)
+        return (Markup('<b class="star">*</b>') if required else Markup("")) + Markup("{}").format(text)
+
+    def extras(self) -> list[tuple[str, str]]:
+        """(label, value) of answered fields for which the printed form has no place of its own."""
+        placed = {*self.layout.fields, *self.layout.rows}
+        found = [(name, clean(field.get("label"))) for name, field in self._fields.items() if name not in placed]
+        return [(label, self.answer(name)) for name, label in found if self.answer(name)]
+
+    def answer(self, name: str) -> str:
+        """The answer in words: the label of the chosen option, else the value."""
+        return next((choice.label for choice in self.choices(name) if choice.ticked), self.text(name))
+
+    def remark(self) -> str:
+        """The remark, with whatever the form has no place for."""
+        return "；".join(filter(None, [*(f"{label}：{value}" for label, value in self.extras()), self.text("remark")]))
 
     def title(self) -> str:
         return self.text("title", self.layout.title)
@@ -89,7 +105,9 @@ class Sheet:
 
     # --- boxes, rows, pictures ---------------------------------------------------------------------------------------
     def choices(self, name: str) -> list[Choice]:
-        """The options of a field (from `fields`, else from the layout), the chosen one ticked. A value is a code or a label."""
+        """The options of a field (from `fields`, else from the layout), the chosen one ticked. A value is a code or a
+        label.
+        """
         field = self._fields.get(name)
         options = _items(field.get("options")) if field else []
         pairs = [(clean(item["code"]), clean(item["label"])) for item in options] or list(
@@ -100,11 +118,12 @@ class Sheet:
 
     def chosen(self, name: str, width_mm: float, height_mm: float) -> Markup:
         """The label of the chosen option as a text, for forms that have no boxes there."""
-        label = next((choice.label for choice in self.choices(name) if choice.ticked), self.text(name))
-        return self.fitted(label, width_mm, height_mm, name)
+        return self.fitted(self.answer(name), width_mm, height_mm, name)
 
     def services(self) -> list[Choice]:
-        """`services`: [{"code", "label", "ticked"}] in the scheme's order; without `ticked`, the one equal to `service` is ticked."""
+        """`services`: [{"code", "label", "ticked"}] in the scheme's order; without `ticked`, the one equal to
+        `service` is ticked.
+        """
         chosen = self.text("service")
         found = []
         for item in _items(self._data.get("services")):

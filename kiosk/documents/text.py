@@ -1,7 +1,8 @@
 """Text that came from outside, made harmless and made to fit.
 
-Values are typed by strangers or read from cards. Jinja escapes their markup; here the characters go that would be invisible, would
-reorder the line (bidirectional controls, Unicode TR 9) or would break a PDF's text; and a value is set smaller until it fits its cell.
+Values are typed by strangers or read from cards. Jinja escapes their markup; here the characters go that would be
+invisible, would reorder the line (bidirectional controls, Unicode TR 9) or would break a PDF's text; and a value is
+set smaller until it fits its cell.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _DROPPED = frozenset(
 
 
 def clean(value: object) -> str:
-    """A value as one line of plain text: None → "", dates as in 2026-11-21, white space runs → one space, no invisible characters."""
+    """A value as one line of plain text: None → "", dates as in 2026-11-21, white space runs → one space, no invisible
+    characters.
+    """
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -48,7 +51,9 @@ def char_ems(char: str) -> float:
 
 
 def size_for(text: str, width_mm: float, height_mm: float, field: str) -> float:
-    """The largest of SIZES_PT in which the text fits a cell of that inner size, breaking anywhere. ValueTooLong if none does."""
+    """The largest of SIZES_PT in which the text fits a cell of that inner size, breaking anywhere. ValueTooLong if
+    none does.
+    """
     widths = [char_ems(char) for char in text]
     for size in SIZES_PT:
         em = size * MM_PER_PT
@@ -72,7 +77,9 @@ def size_class(size_pt: float) -> str:
 
 
 def chinese_date(value: object) -> str:
-    """A date, datetime or ISO text as "2026 年 11 月 21 日" (Beijing); blanks to be filled in by hand when there is none."""
+    """A date, datetime or ISO text as "2026 年 11 月 21 日" (Beijing); blanks to be filled in by hand when there is
+    none.
+    """
     day = as_date(value)
     if day is None:
         return "\u3000\u3000\u3000年\u3000\u3000月\u3000\u3000日"
@@ -88,7 +95,9 @@ def as_date(value: object) -> date | None:
 
 
 def as_moment(value: object) -> datetime | None:
-    """An aware datetime in Beijing time from a datetime or ISO text (naive = Beijing); None for "" and None; ValueError otherwise."""
+    """An aware datetime in Beijing time from a datetime or ISO text (naive = Beijing); None for "" and None;
+    ValueError otherwise.
+    """
     if value is None or value == "":
         return None
     if isinstance(value, str):
