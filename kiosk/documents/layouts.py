@@ -82,8 +82,8 @@ _ALL = (
         rows=("applicants",),
         options={"unit_type": UNIT_TYPES},
     ),
-    Layout("seal_sheet", "数字证书印章采集表", fields=("unit_name", "uscc", "agent_name", "mobile")),
-    Layout("signature_sheet", "个人签章采样表", fields=("name", "document_number", "person_mobile")),
+    Layout("seal_sheet", "数字证书印章采集表", fields=("unit_name", "uscc"), options={"seal_type": UNIT_SEALS}),
+    Layout("signature_sheet", "个人签章采样表", fields=("name",), options={"seal_type": PERSONAL_SEALS}),
     Layout("certificate_application", "数字证书申请表", options={"document_type": ID_TYPES, "unit_type": UNIT_TYPES}),
     Layout("review_notice", "审核结果通知"),
 )

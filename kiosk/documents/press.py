@@ -121,7 +121,7 @@ class Press:
         template = self._environment.get_template(paper.template)
         moment = as_moment(data.get("printed_at"))
         return template.render(
-            sheet=sheet, copies=[clean(copy) for copy in copies], created=_utc(moment) if moment else ""
+            sheet=sheet, data=data, copies=[clean(copy) for copy in copies], created=_utc(moment) if moment else ""
         )
 
     def _assert_fonts(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
@@ -149,7 +150,7 @@ class _Page:
             return
         font = self._press.font(size, bold, family)
         for line in wrap(text, font, WIDTH - 2 * MARGIN):
-            self._put((WIDTH - font.getlength(line)) / 2, line, font)
+            self._put((WIDTH - _length(line, font)) / 2, line, font)
             self._advance(size)
 
     def paragraph(self, text: str, size: int) -> None:
@@ -161,7 +162,7 @@ class _Page:
     def boxed(self, text: str) -> None:
         font = self._press.font(26, bold=True)
         line = wrap(text, font, WIDTH - 8 * MARGIN)[0]
-        half = font.getlength(line) / 2 + 14
+        half = _length(line, font) / 2 + 14
         self.gap(4)
         self._draw.rectangle((WIDTH / 2 - half, self._y, WIDTH / 2 + half, self._y + 42), outline=0, width=2)
         self._y += 4
@@ -181,7 +182,7 @@ class _Page:
 
     def amount(self, label: str, amount: str, size: int = 26, bold: bool = False) -> None:
         font = self._press.font(size, bold)
-        width = font.getlength(amount)
+        width = _length(amount, font)
         lines = wrap(label, font, int(WIDTH - 2 * MARGIN - width - 20))
         self._put(WIDTH - MARGIN - width, amount, font)
         for line in lines:
@@ -223,11 +224,20 @@ _THRESHOLD = [0 if level < 150 else 255 for level in range(256)]
 
 def wrap(text: str, font: Font, width: int) -> list[str]:
     """Lines of at most `width` px, broken anywhere (Chinese has no spaces, serial numbers neither)."""
-    lines, start = [], 0
-    while start < len(text):
-        end = start + 1
-        while end < len(text) and font.getlength(text[start : end + 1]) <= width:
-            end += 1
-        lines.append(text[start:end])
-        start = end
-    return lines or [""]
+    lines, line, used = [], "", 0.0
+    for char in text:
+        advance = _advance_of(font, char)
+        if line and used + advance > width:
+            lines.append(line)
+            line, used = "", 0.0
+        line, used = line + char, used + advance
+    return [*lines, line]
+
+
+@lru_cache(maxsize=4096)
+def _advance_of(font: Font, char: str) -> float:
+    return font.getlength(char)
+
+
+def _length(text: str, font: Font) -> float:
+    return sum(_advance_of(font, char) for char in text)
