@@ -5,7 +5,7 @@
 - `kinds` of a service: which kinds it is offered for; all kinds of `defaults` when absent.
 - a material or field is a name of the library, or a table `{use = "name", …}` that overrides some of its keys, or a
   full table.
-- `pages` of a form: `{group, title, fields}`.
+- `pages` of a form: `{group, title, fields, only_if}`, or `{like = "other form", without = [names]}`.
 - `agreements` of a scheme: the codes of the agreement files it uses.
 """
 
@@ -39,9 +39,7 @@ def expand(file: str, data: Table, library: Library) -> Table:
         for code, service in services.items()
     }
     forms = _table(file, "forms", scheme.get("forms", {}))
-    scheme["forms"] = {
-        code: _form(file, code, _table(file, f"forms.{code}", form), library) for code, form in forms.items()
-    }
+    scheme["forms"] = {code: _form(file, code, forms, library) for code in forms}
     wanted = scheme.get("agreements", [])
     if not isinstance(wanted, list):
         raise CatalogueError(file, "agreements", "应为列表 (not a list)")
@@ -75,26 +73,45 @@ def _service(file: str, code: str, service: Table, defaults: Table, library: Lib
     return written
 
 
-def _form(file: str, code: str, form: Table, library: Library) -> Table:
+def _form(file: str, code: str, forms: Table, library: Library) -> Table:
+    form = _table(file, f"forms.{code}", forms[code])
     written = {key: value for key, value in form.items() if key != "pages"}
+    return {**written, "code": code, "fields": _pages(file, code, forms, library, seen=())}
+
+
+def _pages(file: str, code: str, forms: Table, library: Library, *, seen: tuple[str, ...]) -> list[Table]:
     key = f"forms.{code}.pages"
+    pages = _table(file, f"forms.{code}", forms.get(code, {})).get("pages", [])
+    if not isinstance(pages, list) or code in seen:
+        raise CatalogueError(file, key, "应为列表，且不能引用自己 (not a list, or a circle of like)")
     fields: list[Table] = []
-    pages = form.get("pages", [])
-    if not isinstance(pages, list):
-        raise CatalogueError(file, key, "应为列表 (not a list)")
-    for page in pages:
-        page = _table(file, key, page)
-        unknown = sorted(set(page) - {"group", "title", "fields", "only_if"})
+    for item in pages:
+        page = _table(file, key, item)
+        unknown = sorted(set(page) - {"group", "title", "fields", "only_if", "like", "without"})
         if unknown:
             raise CatalogueError(file, f"{key}.{unknown[0]}", "不认识的项，请检查拼写 (unknown key)")
-        shared = {"group": page.get("group"), "group_title": page.get("title")}
-        if "only_if" in page:
-            shared["only_if"] = page["only_if"]
-        for item in page.get("fields", []):
-            field = _use(file, key, item, library.fields, "name")
-            conditions = [part for part in (shared.get("only_if"), field.get("only_if")) if part]
-            fields.append({**field, **shared, **({"only_if": " and ".join(conditions)} if conditions else {})})
-    return {**written, "code": code, "fields": fields}
+        if "like" in page:
+            if page["like"] not in forms:
+                raise CatalogueError(file, f"{key}.like", f"没有这个表单 (no such form): {page['like']}")
+            dropped = page.get("without", [])
+            fields += [
+                field
+                for field in _pages(file, page["like"], forms, library, seen=(*seen, code))
+                if field.get("name") not in dropped
+            ]
+        else:
+            fields += _page(file, key, page, library)
+    return fields
+
+
+def _page(file: str, key: str, page: Table, library: Library) -> list[Table]:
+    shared = {"group": page.get("group"), "group_title": page.get("title")}
+    fields: list[Table] = []
+    for item in page.get("fields", []):
+        field = _use(file, key, item, library.fields, "name")
+        conditions = " and ".join(part for part in (page.get("only_if"), field.get("only_if")) if part)
+        fields.append({**field, **shared, "only_if": conditions})
+    return fields
 
 
 def _use(file: str, key: str, item: object, library: Table, name: str) -> Table:

@@ -36,13 +36,21 @@ FieldType = Literal[
 ]  # fmt: skip
 
 
-SOURCES = frozenset({
-    "card.name", "card.number", "card.kind", "card.address",
-    "licence.name", "licence.uscc", "licence.legal_name", "licence.address", "licence.unit_type",
-    "token.unit_name", "token.uscc", "token.org_code", "token.name", "token.number",
-    "unit.name", "unit.email", "request.mobile",
-})  # fmt: skip
-"""Keys of what was read: the ID card, the business licence, the certificate on the UKey, the answers given so far."""
+SOURCES = frozenset(
+    f"{who}.{what}"
+    for who, whats in {
+        "card": ("name", "number", "kind", "address"),
+        "legal": ("name", "number"),
+        "applicant": ("name", "number", "kind", "address"),
+        "licence": ("name", "uscc", "legal_name", "address", "unit_type"),
+        "token": ("unit_name", "uscc", "org_code", "name", "number", "document_kind"),
+        "answers": ("unit_name", "uscc", "mobile", "email"),
+    }.items()
+    for what in whats
+)
+"""Keys of what was read. card: the ID card of the person in front, whatever his part; legal, applicant: the same card,
+when he is the legal representative or the applicant himself; licence: read by QR or OCR; token: the certificate on the
+UKey; answers: another answer of the same order."""
 
 
 class FormField(Model):
@@ -50,8 +58,10 @@ class FormField(Model):
 
     `group`: fields of the same group stand on one page. `either`: name of an either/or group: one of its fields must be
     filled. `only_if`: see `met`. `source`: keys of what was read, best first ("card.name", "licence.uscc",
-    "token.unit_name"; README of the keys: `SOURCES`).
-    `locked`: cannot be changed by the user once read. `ref`: section of the scheme's document.
+    "token.unit_name"; all keys: `SOURCES`).
+    `locked`: cannot be changed by the user once read from the ID card or the UKey, or copied from an answer (what was
+    read from the licence stays open: it may be misread). `default`: the answer before anything is read or typed.
+    `ref`: section of the scheme's document.
     """
 
     name: Code
@@ -68,21 +78,27 @@ class FormField(Model):
     max_length: Annotated[int, Field(ge=1, le=500)] = 100
     source: tuple[str, ...] = ()
     locked: bool = False
+    default: str = ""
     ref: str = ""
 
     @model_validator(mode="after")
-    def _choice_has_options(self) -> Self:
+    def _consistent(self) -> Self:
         if (self.type == "choice") != bool(self.options):
             raise ValueError("options belong to type choice, and only to it（只有 choice 才有选项）")
+        if self.default and self.options and self.default not in {option.code for option in self.options}:
+            raise ValueError("default is not an option（默认值不在选项中）")
+        unknown = sorted(set(self.source) - SOURCES)
+        if unknown:
+            raise ValueError(f"unknown source（不认识的来源）: {unknown[0]}")
         return self
 
 
 class FormSpec(Model):
-    """A form: its title, the document it is printed as, and its fields in order."""
+    """A form: its title, the document it is printed as (None: a screen form only), and its fields in order."""
 
     code: Code
     title: Text
-    document: Code
+    document: Code | None = None
     fields: Annotated[tuple[FormField, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -42,7 +42,7 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All schemes by code, in their order. `version` does not depend on how the files are written, only on what they say."""
+    """All schemes by code, in their order. `version` depends on what the files say, not on how they are written."""
 
     schemes: Mapping[str, Scheme]
 

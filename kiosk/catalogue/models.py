@@ -157,11 +157,15 @@ class Paper(Model):
 
 
 class ReviewLevel(Model):
-    """One level of review. `code` is stable (审批 approve, 核准 confirm …), `who` the office that decides."""
+    """One level of review. `code` is stable (审批 approve, 核准 confirm …), `who` the office that decides.
+
+    `working_days`: how long it may take as the source says; None where it says nothing.
+    """
 
     code: Code
     name: Text
     who: Text
+    working_days: Annotated[int, Field(ge=1, le=30)] | None = None
 
 
 Identity = Literal["id_card", "token_pin", "sms", "in_person"]
