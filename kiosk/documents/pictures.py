@@ -93,6 +93,13 @@ def _millimetres(name: str, data: Mapping[str, Any], image: Image.Image) -> tupl
     return width, height
 
 
+def open_png(png: bytes) -> Image.Image:
+    """A picture that `picture` has checked, decoded."""
+    image = Image.open(io.BytesIO(png))
+    image.load()
+    return image
+
+
 def qr_png(text: str, scale: int = 8, border: int = 0) -> bytes:
     """A QR code (error correction M) as a 1-bit PNG, `scale` pixels a module."""
     out = io.BytesIO()
