@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from flask import Flask
-from flask_migrate import Migrate
+if TYPE_CHECKING:
+    from flask import Flask
 
-from kiosk import catalogue, cli, config, db, views
-from kiosk.orders.book import House
-from kiosk.privacy import Vault
-from kiosk.privacy.files import SealedFiles
-
-migrate = Migrate()
+    from kiosk.config import Settings
 
 
-def create_app(settings: config.Settings | None = None) -> Flask:
-    """The application for one role; ``settings`` default to :func:`kiosk.config.load`."""
-    settings = settings or config.load()
-    for folder in (settings.home, settings.secrets, settings.files, settings.run):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    app = Flask(__name__)
-    vault = Vault.from_file(settings.secrets / "master.key")
-    app.config.update(
-        SECRET_KEY=vault.blind("flask session", "secret key"),
-        SQLALCHEMY_DATABASE_URI=settings.database_url,
-        MAX_CONTENT_LENGTH=settings.max_upload,
-        MAX_FORM_MEMORY_SIZE=settings.max_upload,
-        SESSION_COOKIE_NAME="kiosk",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Strict",
-        SESSION_COOKIE_SECURE=settings.secure_cookies,
-        CA_HOME=str(settings.ca_home),
-        WTF_CSRF_TIME_LIMIT=None,
-    )
-    folder = Path(settings.catalogue_folder) if settings.catalogue_folder else None
-    house = House(settings, catalogue.load(folder), vault, SealedFiles(settings.files, vault))
-    app.extensions["house"] = house
-    db.init(app)
-    migrate.init_app(app, db.db, directory=str(Path(__file__).parent.parent / "migrations"), render_as_batch=True)
-    views.init(app)
-    cli.init(app)
-    return app
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application for one role; ``settings`` default to :func:`kiosk.config.load`.
+
+    The import is done here, so that a device's process, which needs one driver, does not load the web.
+    """
+    from kiosk.app import build
+    from kiosk.config import load
+
+    return build(settings or load())

@@ -37,29 +37,6 @@ class Devices(Part):
     blank_pin: str = Field("12345678", repr=False)  # factory PIN of blank UKeys in stock
 
 
-class Wechat(Part):
-    """WeChat Pay v3 Native. Keys are files; nothing secret stands in a setting that is printed."""
-
-    base_url: str = ""
-    mchid: str = ""
-    appid: str = ""
-    serial: str = ""
-    private_key: str = ""  # path to the merchant's key, PEM
-    platform_key_id: str = ""
-    platform_key: str = ""  # path to the platform's public key, PEM
-    api_v3_key: str = ""  # path to a file that holds the 32 bytes
-    notify_url: str = "https://localhost.invalid/pay/notify/wechat"
-
-
-class Alipay(Part):
-    base_url: str = ""
-    app_id: str = ""
-    seller_id: str = ""
-    private_key: str = ""
-    platform_key: str = ""
-    notify_url: str = "https://localhost.invalid/pay/notify/alipay"
-
-
 class Sms(Part):
     base_url: str = ""
     secret: str = ""  # path to a file with the HMAC secret
@@ -85,8 +62,7 @@ class Settings(Part):
     max_upload: int = 4 * 1024 * 1024
     max_clock_skew: int = 60
     devices: Devices = Devices()
-    wechat: Wechat = Wechat()
-    alipay: Alipay = Alipay()
+    merchant: str = ""  # folder with the merchant's accounts and keys: wechat.json, alipay.json, *.pem; empty = no QR payment
     sms: Sms = Sms()
     controls: dict[str, str] = {}  # simulator name -> control URL, written by the supervisor
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import shutil
 import threading
+import time
 from collections.abc import Callable
 
 from flask import Flask
+from sqlalchemy import select
 
 from kiosk.ca.connector import CaError
-from kiosk.db import now, write
+from kiosk.db import db, now, write
 from kiosk.hardware.errors import DeviceBusy, DeviceError
 from kiosk.hardware.health import Health, Level
 from kiosk.orders.models import DeviceHealth
@@ -103,3 +106,18 @@ def watch(app: Flask, world: World, stopped: threading.Event) -> None:
         with app.app_context():
             keep(probe(world))
         stopped.wait(EVERY)
+
+
+def fresh(wait: float = 15.0) -> dict[str, Health]:
+    """What a running worker found at its last round; waits for one that is not older than two rounds."""
+    until = time.monotonic() + wait
+    while True:
+        db.session.rollback()
+        rows = db.session.scalars(select(DeviceHealth)).all()
+        limit = now() - dt.timedelta(seconds=2 * EVERY)
+        if rows and all(row.at >= limit for row in rows):
+            return {row.name: Health(Level(row.level), row.code, row.detail) for row in rows}
+        if time.monotonic() > until:
+            stale = Health(Level.unknown, "worker_silent", "")
+            return {row.name: stale for row in rows} or {"worker": stale}
+        time.sleep(0.2)

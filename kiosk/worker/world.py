@@ -21,6 +21,7 @@ class World:
         self.settings = settings
         self._children: dict[str, Child] = {}
         self._channels: dict[str, QrChannel] = {}
+        self._accounts: dict[str, tuple[str, str]] = {}
         self._ca: Connector | None = None
         self._lock = threading.Lock()
 
@@ -99,38 +100,30 @@ class World:
             return self._channels[name]
 
     def _wechat(self) -> QrChannel:
-        from kiosk.payments.wechat import WechatPay, WechatSettings
+        from kiosk.payments.wechat import WechatChannel
+        from kiosk.payments.wechat_wire import WechatSettings
 
-        wechat = self.settings.wechat
-        self._known("wechat", wechat.base_url)
-        return WechatPay(
-            WechatSettings(
-                base_url=wechat.base_url,
-                mchid=wechat.mchid,
-                appid=wechat.appid,
-                merchant_serial=wechat.serial,
-                merchant_key=Path(wechat.private_key).read_bytes(),
-                platform_keys={wechat.platform_key_id: Path(wechat.platform_key).read_bytes()},
-                api_v3_key=Path(wechat.api_v3_key).read_bytes().strip(),
-                notify_url=wechat.notify_url,
-            )
-        )
+        settings = WechatSettings.from_folder(self._merchant("wechat"))
+        self._accounts["wechat"] = (settings.mchid, settings.app_id)
+        return WechatChannel(settings)
 
     def _alipay(self) -> QrChannel:
-        from kiosk.payments.alipay import Alipay, AlipaySettings
+        from kiosk.payments.alipay import AlipayChannel, AlipaySettings
 
-        alipay = self.settings.alipay
-        self._known("alipay", alipay.base_url)
-        return Alipay(
-            AlipaySettings(
-                base_url=alipay.base_url,
-                app_id=alipay.app_id,
-                seller_id=alipay.seller_id,
-                merchant_key=Path(alipay.private_key).read_bytes(),
-                platform_key=Path(alipay.platform_key).read_bytes(),
-                notify_url=alipay.notify_url,
-            )
-        )
+        settings = AlipaySettings.from_folder(self._merchant("alipay"))
+        self._accounts["alipay"] = (settings.seller_id, settings.app_id)
+        return AlipayChannel(settings)
+
+    def _merchant(self, name: str) -> Path:
+        folder = Path(self._known(name, self.settings.merchant))
+        if not (folder / f"{name}.json").is_file():
+            raise DeviceMissing("not_configured", device=name)
+        return folder
+
+    def account(self, name: str) -> tuple[str, str]:
+        """(merchant or seller id, app id) that a trade of this channel must carry."""
+        self.channel(name)
+        return self._accounts[name]
 
     def close(self) -> None:
         for child in self._children.values():

@@ -37,8 +37,6 @@ class Attempt:
     description: str
     expires_at: dt.datetime
     closing: bool
-    merchant: str
-    app_id: str
 
 
 def _payment(job: Job) -> Payment:
@@ -48,11 +46,6 @@ def _payment(job: Job) -> Payment:
 def _attempt(job: Job) -> Attempt:
     payment = _payment(job)
     _, service, _ = job.house.offer(job.order)
-    settings = job.house.settings
-    merchant, app_id = {
-        "wechat": (settings.wechat.mchid, settings.wechat.appid),
-        "alipay": (settings.alipay.seller_id, settings.alipay.app_id),
-    }[payment.channel]
     return Attempt(
         number=payment.out_trade_no,
         channel=payment.channel,
@@ -60,8 +53,6 @@ def _attempt(job: Job) -> Attempt:
         description=f"CA证书{service.name} {job.order.number}",
         expires_at=payment.expires_at,
         closing=payment.state == PaymentState.CLOSING,
-        merchant=merchant,
-        app_id=app_id,
     )
 
 
@@ -132,10 +123,22 @@ class PayWatch(Handler):
                     return Again(POLL, "closing")
                 trade = Trade(Known.CLOSED, inputs.number)
         if trade.outcome in (Known.PAID, Known.CLOSED):
-            return Done({"trade": trade.outcome.value, "late": late}, private=(trade, inputs))
+            wrong = self._wrong(world, trade, inputs) if trade.outcome == Known.PAID else []
+            return Done({"trade": trade.outcome.value, "wrong": wrong}, private=(trade, inputs))
         if trade.outcome == Known.UNKNOWN:
             return Again(POLL, "gateway_unknown", {"answer": trade.reason or ""})
         return Again(POLL, "closing" if inputs.closing else ("scanned" if trade.scanned else None))
+
+    @staticmethod
+    def _wrong(world: World, trade: Trade, inputs: Attempt) -> list[str]:
+        """What of a paid trade is not as ordered."""
+        merchant, app_id = world.account(inputs.channel)
+        pairs = (
+            ("amount", inputs.amount, trade.amount_fen),
+            ("merchant", merchant, trade.merchant or merchant),
+            ("app_id", app_id, trade.app_id or app_id),
+        )
+        return [name for name, ours, theirs in pairs if ours != theirs]
 
     def conclude(self, job: Job, done: Done) -> None:
         trade, attempt = done.private
@@ -143,24 +146,14 @@ class PayWatch(Handler):
         if trade.outcome == Known.CLOSED:
             job.house.move_payment(job.session, payment, PaymentState.CLOSED)
             _end_without_money(job, "payment_cancelled" if attempt.closing else "qr_expired")
-            return
-        wrong = [
-            name
-            for name, ours, theirs in (
-                ("amount", attempt.amount, trade.amount_fen),
-                ("merchant", attempt.merchant, trade.merchant),
-                ("app_id", attempt.app_id, trade.app_id),
-            )
-            if theirs is not None and ours != theirs
-        ]
-        if wrong or trade.amount_fen is None:
+        elif done.facts["wrong"]:
             payment.transaction_id = trade.transaction_id
             job.house.move_payment(job.session, payment, PaymentState.MISMATCH)
             if job.order.state == State.PAYING:
                 job.house.move(job.session, job.order, State.CLERK, "payment_mismatch")
-            job.house.task(job.session, "payment_mismatch", {"wrong": wrong}, job.order, payment.out_trade_no)
-            return
-        fulfil.settle(job.session, job.house, payment, trade.transaction_id, trade.paid_at)
+            job.house.task(job.session, "payment_mismatch", done.facts, job.order, payment.out_trade_no)
+        else:
+            fulfil.settle(job.session, job.house, payment, trade.transaction_id, trade.paid_at)
 
 
 class RefundPayment(Handler):

@@ -142,7 +142,7 @@ class WriteKey(TokenHandler):
             "order": job.order.id,
             "token": certificate.token_serial,
             "key_id": certificate.key_id,
-            "subject": [("2.5.4.6", "CN"), ("2.5.4.3", subject.name)],
+            "subject": subject.attributes(),
         }
         return {"token": certificate.token_serial, "key_id": certificate.key_id}, inputs
 

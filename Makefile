@@ -1,0 +1,64 @@
+# Everything a person types. `make run` and `make test` install what is missing first; both are quick the second time.
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+FLASK := $(BIN)/flask --app wsgi
+ARGS ?=
+.DEFAULT_GOAL := help
+.PHONY: help run walk test test-kill check bench bench-imaging lock setup clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.run: requirements.txt deploy/packages.txt
+	@deploy/install-packages run
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing Python packages (about a minute the first time) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.test: requirements-dev.txt deploy/packages.txt
+	@deploy/install-packages test
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing Python packages for the tests (about two minutes the first time) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ $(VENV)/.run
+
+PO := $(wildcard kiosk/translations/*/LC_MESSAGES/messages.po)
+MO := $(PO:.po=.mo)
+%.mo: %.po | $(VENV)/.run
+	@$(BIN)/pybabel -q compile -i $< -o $@
+
+setup: $(VENV)/.run $(MO) ## make what is missing in KIOSK_HOME (default var/)
+	@$(FLASK) setup
+
+run: setup ## start the kiosk with its simulated world and print the address; Ctrl-C stops all
+	@$(BIN)/python -m kiosk.supervise
+
+walk: $(VENV)/.run $(MO) ## a scripted customer in a temporary home: make walk ARGS="--service new --kind personal"
+	@$(BIN)/python -m kiosk.walk_alone $(ARGS)
+
+test: $(VENV)/.test $(MO) ## all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-kill: $(VENV)/.test $(MO) ## only the tests that kill processes
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m kill $(ARGS)
+
+check: $(VENV)/.test ## ruff, mypy, import-linter
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.test $(MO) ## speed, as ratios to a floor measured in the same run
+	@$(BIN)/python -m bench.pages $(ARGS)
+
+bench-imaging: $(VENV)/.test ## the seal verdict on the held-back pages
+	@$(BIN)/python -m bench.imaging $(ARGS)
+
+lock: ## pin the dependencies of pyproject.toml with hashes (needs uv)
+	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -c requirements.txt --extra dev pyproject.toml -o requirements-dev.txt
+
+clean: ## forget the demo kiosk's data (var/)
+	rm -rf var

@@ -1,0 +1,42 @@
+"""Puts the application together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from flask_migrate import Migrate
+
+from kiosk import catalogue, cli, config, db, views
+from kiosk.orders.book import House
+from kiosk.privacy import Vault
+from kiosk.privacy.files import SealedFiles
+
+migrate = Migrate()
+
+
+def build(settings: config.Settings) -> Flask:
+    """A Flask application with its house (settings, catalogue, keys, files) in ``extensions["house"]``."""
+    for folder in (settings.home, settings.secrets, settings.files, settings.run):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    app = Flask("kiosk", root_path=str(Path(__file__).parent))
+    vault = Vault.from_file(settings.secrets / "master.key")
+    app.config.update(
+        SECRET_KEY=vault.blind("flask session", "secret key"),
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        MAX_CONTENT_LENGTH=settings.max_upload,
+        MAX_FORM_MEMORY_SIZE=settings.max_upload,
+        SESSION_COOKIE_NAME="kiosk",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        CA_HOME=str(settings.ca_home),
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    folder = Path(settings.catalogue_folder) if settings.catalogue_folder else None
+    app.extensions["house"] = House(settings, catalogue.load(folder), vault, SealedFiles(settings.files, vault))
+    db.init(app)
+    migrate.init_app(app, db.db, directory=str(Path(__file__).parent.parent / "migrations"), render_as_batch=True)
+    views.init(app)
+    cli.init(app)
+    return app

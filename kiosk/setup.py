@@ -1,0 +1,55 @@
+"""First start: database, embedded CA, demo UKeys. Each part is skipped when it is already there."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask_migrate import upgrade
+
+from kiosk.ca.embedded import EmbeddedCa
+from kiosk.ca.subject import Subject
+from kiosk.config import Settings
+from kiosk.db import db
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+def setup(settings: Settings, say: Callable[[str], object]) -> None:
+    """Make what is missing in ``settings.home``; ``say`` gets one line for each part that was made."""
+    if not database_is_current():
+        say("migrating the database")
+        upgrade(directory=str(MIGRATIONS))
+    if not (settings.ca_home / "ca.pem").exists():
+        say("making the embedded CA")
+        EmbeddedCa.create(settings.ca_home)
+    if settings.simulators and not (settings.home / "sim" / "ukeys" / "seeded").exists():
+        say("making the demo UKeys")
+        seed_ukeys(settings)
+
+
+def database_is_current() -> bool:
+    """Whether the newest migration has been applied."""
+    wanted = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == wanted
+
+
+def seed_ukeys(settings: Settings) -> None:
+    """Fill the simulated drawer: certificates that end soon, late, are expired, and blank UKeys."""
+    from kiosk.simulators.ukeys_seed import seed
+
+    ca = EmbeddedCa(settings.ca_home)
+    home = settings.home / "sim" / "ukeys"
+    home.mkdir(parents=True, exist_ok=True)
+
+    def issue(csr: bytes, subject: Subject, kind: str, not_before: dt.datetime, not_after: dt.datetime) -> bytes:
+        return ca.seed_certificate(csr, subject, kind, not_before, not_after).certificate
+
+    seed(home, issue)
+    (home / "seeded").touch()
+
+

@@ -1,0 +1,181 @@
+"""Fictitious A4 pages at 300 dpi, as they would lie on the glass: licence, ID card copy, letter, permit, form with a seal."""
+
+from __future__ import annotations
+
+import io
+import math
+import random
+
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+FONT = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
+SERIF = "/usr/share/fonts/opentype/noto/NotoSerifCJK-Bold.ttc"
+DPI = 300
+MM = DPI / 25.4
+SIZE = (round(210 * MM), round(297 * MM))
+RED = (200, 30, 36)
+NAMES = {
+    "licence": "营业执照复印件（盖章）",
+    "id_front": "身份证复印件正面（盖章）",
+    "id_back": "身份证复印件反面（盖章）",
+    "letter": "授权委托书（盖章）",
+    "permit": "资质证书",
+    "form": "申请表（盖章）",
+    "seal": "印章采集表：清晰的公章",
+    "seal_touching": "印章采集表：公章贴边",
+    "seal_faint": "印章采集表：公章太淡",
+    "signature": "签名采集表：手写签名",
+    "blank": "白纸",
+}
+
+
+def _font(size_mm: float, path: str = FONT) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(path, round(size_mm * MM))
+
+
+def seal(unit: str, diameter_mm: float = 42.0, strength: float = 1.0) -> Image.Image:
+    """A round company seal: ring, star, name along the ring. RGBA, drawn at twice the size and reduced."""
+    side = round((diameter_mm + 4) * MM * 2)
+    middle, radius = side / 2, diameter_mm * MM
+    ink = Image.new("L", (side, side), 0)
+    draw = ImageDraw.Draw(ink)
+    draw.ellipse((middle - radius, middle - radius, middle + radius, middle + radius), outline=255, width=round(2.4 * MM))
+    points = []
+    for corner in range(10):
+        reach = radius * (0.33 if corner % 2 == 0 else 0.13)
+        angle = math.radians(-90 + 36 * corner)
+        points.append((middle + reach * math.cos(angle), middle + reach * math.sin(angle)))
+    draw.polygon(points, fill=255)
+    name = unit or "湖南示例科技有限公司"
+    font = ImageFont.truetype(SERIF, round(min(radius * 0.3, 1.9 * math.pi * radius * 0.74 / (len(name) + 3))))
+    for index, letter in enumerate(name):
+        share = (index + 0.5) / len(name)
+        angle = -220 + 260 * share
+        tile = Image.new("L", (round(font.size * 1.3),) * 2, 0)
+        ImageDraw.Draw(tile).text((tile.width / 2, tile.height / 2), letter, font=font, fill=255, anchor="mm")
+        tile = tile.rotate(-(angle + 90), resample=Image.Resampling.BICUBIC)
+        spot = (middle + radius * 0.74 * math.cos(math.radians(angle)), middle + radius * 0.74 * math.sin(math.radians(angle)))
+        ink.paste(255, (round(spot[0] - tile.width / 2), round(spot[1] - tile.height / 2)), tile)
+    ink = ink.resize((side // 2, side // 2), Image.Resampling.LANCZOS).filter(ImageFilter.GaussianBlur(0.8))
+    ink = ink.point(lambda value: round(value * 0.92 * strength))
+    stamp = Image.new("RGBA", ink.size, (*RED, 0))
+    stamp.putalpha(ink)
+    return stamp
+
+
+def _page() -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    page = Image.new("RGB", SIZE, (252, 252, 250))
+    return page, ImageDraw.Draw(page)
+
+
+def _put(page: Image.Image, stamp: Image.Image, x_mm: float, y_mm: float) -> None:
+    """Stamp centred at (x, y) mm."""
+    page.paste(stamp, (round(x_mm * MM - stamp.width / 2), round(y_mm * MM - stamp.height / 2)), stamp)
+
+
+def _lines(draw: ImageDraw.ImageDraw, title: str, rows: list[str], top: float = 60) -> None:
+    draw.text((105 * MM, 38 * MM), title, font=_font(9, SERIF), fill=(20, 20, 20), anchor="mm")
+    for index, row in enumerate(rows):
+        draw.text((28 * MM, (top + index * 12) * MM), row, font=_font(4.6), fill=(25, 25, 25))
+
+
+def _licence(unit: str, person: str, number: str) -> Image.Image:
+    page, draw = _page()
+    draw.rectangle((14 * MM, 14 * MM, 196 * MM, 283 * MM), outline=(60, 60, 60), width=6)
+    rows = [
+        f"统一社会信用代码　{number}",
+        f"名称　　　{unit}",
+        "类型　　　有限责任公司（自然人投资或控股）",
+        f"法定代表人　{person}",
+        "注册资本　壹仟万元整",
+        "成立日期　2015年06月18日",
+        "住所　　　湖南省益阳市赫山区示范路100号",
+        "经营范围　工程咨询；建筑材料销售；信息技术服务（示例文本）",
+    ]
+    _lines(draw, "营 业 执 照", rows, 70)
+    _put(page, seal(unit), 145, 215)
+    return page
+
+
+def _id_copy(unit: str, person: str, number: str, back: bool) -> Image.Image:
+    page, draw = _page()
+    left, top = 62, 60
+    draw.rounded_rectangle((left * MM, top * MM, (left + 85.6) * MM, (top + 54) * MM), 3.2 * MM, outline=(70, 70, 70), width=4, fill=(240, 240, 240))
+    if back:
+        draw.text(((left + 50) * MM, (top + 14) * MM), "中华人民共和国", font=_font(4.6, SERIF), fill=(30, 30, 30), anchor="mm")
+        draw.text(((left + 50) * MM, (top + 23) * MM), "居民身份证", font=_font(6, SERIF), fill=(30, 30, 30), anchor="mm")
+        draw.text(((left + 20) * MM, (top + 38) * MM), "签发机关　示例市公安局", font=_font(3), fill=(30, 30, 30))
+        draw.text(((left + 20) * MM, (top + 45) * MM), "有效期限　2018.05.01-2038.05.01", font=_font(3), fill=(30, 30, 30))
+    else:
+        birth = number[6:14] if len(number) == 18 else "19900101"
+        rows = [f"姓名　{person}", "性别　男　民族　汉", f"出生　{birth[:4]}年{birth[4:6]}月{birth[6:]}日", "住址　湖南省益阳市赫山区示例路1号"]
+        for index, row in enumerate(rows):
+            draw.text(((left + 6) * MM, (top + 6 + index * 8) * MM), row, font=_font(3.1), fill=(30, 30, 30))
+        draw.text(((left + 6) * MM, (top + 45) * MM), f"公民身份号码　{number}", font=_font(3.3), fill=(30, 30, 30))
+        draw.rectangle(((left + 60) * MM, (top + 6) * MM, (left + 81) * MM, (top + 34) * MM), fill=(190, 190, 190), outline=(90, 90, 90))
+    draw.text((28 * MM, 150 * MM), "与原件一致，仅用于办理数字证书", font=_font(4.6), fill=(25, 25, 25))
+    _put(page, seal(unit), 140, 190)
+    return page
+
+
+def _letter(unit: str, person: str, number: str) -> Image.Image:
+    page, draw = _page()
+    rows = [f"{unit}　委托　{person}", f"（证件号码　{number}）", "到受理点办理数字证书延期　1　张。", "被委托人不得转委托，本委托仅用于本次业务。", "", "单位（盖章）：", "日期：2026 年 11 月 21 日"]
+    _lines(draw, "授 权 委 托 书", rows)
+    _put(page, seal(unit), 120, 160)
+    return page
+
+
+def _permit(unit: str, person: str, number: str) -> Image.Image:
+    page, draw = _page()
+    rows = [f"单位名称　{unit}", "证书编号　D243000000（示例）", "资质等级　建筑工程施工总承包叁级", "有效期至　2029年12月31日"]
+    _lines(draw, "资 质 证 书", rows, 80)
+    _put(page, seal("示例主管部门审批专用章"), 145, 200)
+    return page
+
+
+def _boxed(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+    page, draw = _page()
+    _lines(draw, title, ["请在下面方框的正中盖章或签名，不要碰到边线。"], 56)
+    draw.rectangle((60 * MM, 90 * MM, 150 * MM, 160 * MM), outline=(20, 20, 20), width=5)
+    draw.text((28 * MM, 190 * MM), "经办人（签名）　　　　　　　　日期", font=_font(4.6), fill=(25, 25, 25))
+    return page, draw
+
+
+def _sealed_box(unit: str, x: float = 105, y: float = 125, strength: float = 1.0) -> Image.Image:
+    page, _ = _boxed("数字证书印章采集表")
+    _put(page, seal(unit, strength=strength), x, y)
+    return page
+
+
+def _signature(person: str) -> Image.Image:
+    page, draw = _boxed("个人签章采集表")
+    random.seed(person)
+    for letter in range(max(len(person), 2)):
+        x, y = 82 + letter * 18, 122
+        strokes = [(x + random.uniform(-7, 7), y + random.uniform(-9, 9)) for _ in range(9)]
+        draw.line([(a * MM, b * MM) for a, b in strokes], fill=(28, 28, 60), width=9, joint="curve")
+    return page
+
+
+def draw(name: str, unit: str = "", person: str = "", number: str = "") -> bytes:
+    """PNG of one page; ``name`` is a key of :data:`NAMES`."""
+    unit, person = unit or "湖南示例科技有限公司", person or "张示例"
+    made = {
+        "licence": lambda: _licence(unit, person, number),
+        "id_front": lambda: _id_copy(unit, person, number, False),
+        "id_back": lambda: _id_copy(unit, person, number, True),
+        "letter": lambda: _letter(unit, person, number),
+        "permit": lambda: _permit(unit, person, number),
+        "form": lambda: _sealed_box(unit),
+        "seal": lambda: _sealed_box(unit),
+        "seal_touching": lambda: _sealed_box(unit, 79, 125),
+        "seal_faint": lambda: _sealed_box(unit, strength=0.22),
+        "signature": lambda: _signature(person),
+        "blank": lambda: _page()[0],
+    }[name]()
+    noise = Image.effect_noise(SIZE, 5).convert("RGB")
+    made = Image.blend(made, noise, 0.015)
+    out = io.BytesIO()
+    made.save(out, "PNG", dpi=(DPI, DPI), compress_level=3)
+    return out.getvalue()
