@@ -128,7 +128,7 @@ def test_writing_again_changes_nothing(desk: Desk) -> None:
 
 def test_a_certificate_of_another_key_is_refused(desk: Desk) -> None:
     serial = desk.new("one")
-    key_id, certificate = desk.generation(serial)
+    _, certificate = desk.generation(serial)
     other = new_id()
     desk.call("generate", serial=serial, pin=PIN, key_id=other, algorithm="p256")
     with pytest.raises(ProofFailed) as caught:
@@ -193,7 +193,7 @@ def test_initialise_only_what_is_blank(desk: Desk) -> None:
     with pytest.raises(PinIncorrect):
         desk.call("initialise", serial=serial, so_pin="00000000", label="新", pin="864209")
     info = desk.call("initialise", serial=serial, so_pin=SO_PIN, label="益阳窗口 UKey 0001 备用库存", pin="864209")
-    assert (info.serial, info.label, info.blank) == (serial, "益阳窗口 UKey 0001 备用", True)  # 32 bytes
+    assert (info.serial, info.label, info.blank) == (serial, "益阳窗口 UKey 0001 备用库", True)  # 32 bytes
     desk.call("generate", serial=serial, pin="864209", key_id=new_id(), algorithm="p256")
     with pytest.raises(TokenNotBlank):
         desk.call("initialise", serial=serial, so_pin=SO_PIN, label="again", pin="864209")
