@@ -111,20 +111,20 @@ def delegations(data: Mapping[str, Any]) -> list[tuple[str, int]]:
     if not counts and service:
         counts = {service: 1}
     rows = [(label, int(counts.pop(code, 0))) for code, label in DELEGATIONS]
-    labels = {str(item["code"]): clean(item["label"]) for item in data.get("services") or []}
+    labels = {str(item["code"]): clean(item["name"]) for item in data.get("services") or []}
     return rows + [(labels.get(code) or clean(data.get("service_name")) or code, int(n)) for code, n in counts.items()]
 
 
 def principal(sheet: Sheet) -> tuple[str, str]:
     """(name, number) of who authorises: given, else the unit, else the applicant."""
     name = sheet.text("principal") or sheet.text("unit_name") or sheet.text("name")
-    numbers = ("principal_number", "uscc", "org_code", "document_number")
+    numbers = ("principal_number", "uscc", "org_code", "id_number")
     return name, next((sheet.text(key) for key in numbers if sheet.text(key)), "")
 
 
 def representative(sheet: Sheet) -> tuple[str, str]:
     """(name, number) of who is authorised: given, else the agent."""
-    numbers = ("representative_number", "agent_number", "agent_document_number")
+    numbers = ("representative_number", "agent_id")
     name = sheet.text("representative") or sheet.text("agent_name")
     return name, next((sheet.text(key) for key in numbers if sheet.text(key)), "")
 
@@ -132,10 +132,10 @@ def representative(sheet: Sheet) -> tuple[str, str]:
 def summary(sheet: Sheet, data: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Service, term, amount and kind of certificate, as far as they are given."""
     chosen = next((choice.label for choice in sheet.services() if choice.ticked), sheet.text("service_name"))
-    years, amount = data.get("years"), data.get("amount_fen")
+    years, amount = data.get("years"), data.get("amount")
     rows = (
         ("业务类型", chosen),
-        ("证书类型", sheet.text("kind_label")),
+        ("证书类型", sheet.kind()),
         ("证书年限", f"{int(years)} 年" if years else ""),
         ("证书金额", f"{yuan(int(amount))} 元" if amount is not None else ""),
     )

@@ -22,17 +22,17 @@ UNIT_SEALS: Pairs = (("template", "模板章"), ("scanned", "扫描章"), ("none
 PERSONAL_SEALS: Pairs = (("template", "模板方章"), ("scanned", "扫描手写签名"), ("none", "不需要电子签章"))
 
 _UNIT = (
-    "unit_name", "org_code", "social_insurance", "uscc", "unit_type", "unit_type_other", "legal_name", "legal_number",
-    "agent_name", "agent_number", "landline", "mobile", "address", "email",
+    "unit_name", "org_code", "social_insurance_no", "uscc", "unit_type", "unit_type_other", "legal_name", "legal_id",
+    "agent_name", "agent_id", "landline", "mobile", "address", "email",
 )  # fmt: skip
 _PERSON = (
-    "name", "document_type", "document_type_other", "document_number", "person_mobile", "email", "person_address",
-    "agent_name", "agent_document_type", "agent_document_type_other", "agent_document_number", "agent_mobile",
+    "name", "id_type", "id_type_other", "id_number", "mobile", "email", "address",
+    "agent_name", "agent_id_type", "agent_id_type_other", "agent_id", "agent_mobile",
     "agent_email", "agent_address", "seal_type", "remark",
 )  # fmt: skip
 _APPROVAL = (
-    "unit_name", "uscc", "org_code", "unit_type", "unit_type_other", "legal_name", "legal_number", "agent_name",
-    "agent_number", "landline", "mobile", "address",
+    "unit_name", "uscc", "org_code", "unit_type", "unit_type_other", "legal_name", "legal_id", "agent_name",
+    "agent_id", "landline", "mobile", "address",
 )  # fmt: skip
 
 
@@ -62,16 +62,16 @@ _ALL = (
         "unit_application",
         "单位数字证书及电子签章业务申请表",
         fields=_UNIT,
-        rows=("project_name", "seal_type", "ic_registration"),
-        required=frozenset(_UNIT) - {"org_code", "social_insurance", "unit_type_other", "email"},
+        rows=("project_name", "seal_type", "ic_registration_no"),
+        required=frozenset(_UNIT) - {"org_code", "social_insurance_no", "unit_type_other", "email"},
         options={"unit_type": UNIT_TYPES, "seal_type": UNIT_SEALS},
     ),
     Layout(
         "personal_application",
         "个人数字证书及电子签章业务申请表",
         fields=_PERSON,
-        required=frozenset({"name", "document_type", "document_number", "person_mobile", "seal_type"}),
-        options={"document_type": ID_TYPES, "agent_document_type": ID_TYPES, "seal_type": PERSONAL_SEALS},
+        required=frozenset({"name", "id_type", "id_number", "mobile", "seal_type"}),
+        options={"id_type": ID_TYPES, "agent_id_type": ID_TYPES, "seal_type": PERSONAL_SEALS},
     ),
     Layout("responsibility", "数字证书及电子签章申请责任书", pages=None),
     Layout("authorisation", "授权委托书"),
@@ -84,7 +84,7 @@ _ALL = (
     ),
     Layout("seal_sheet", "数字证书印章采集表", fields=("unit_name", "uscc"), options={"seal_type": UNIT_SEALS}),
     Layout("signature_sheet", "个人签章采样表", fields=("name",), options={"seal_type": PERSONAL_SEALS}),
-    Layout("certificate_application", "数字证书申请表", options={"document_type": ID_TYPES, "unit_type": UNIT_TYPES}),
+    Layout("certificate_application", "数字证书申请表", options={"id_type": ID_TYPES, "unit_type": UNIT_TYPES}),
     Layout("review_notice", "审核结果通知"),
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import resources
@@ -27,7 +28,7 @@ from kiosk.documents.sheet import Sheet
 from kiosk.documents.text import SIZES_PT, as_moment, clean, size_class
 
 MAX_COPIES = 9
-WARM_UP = {"order_number": "0", "unit_name": "预热", "services": [], "declaration": ["预热"]}
+WARM_UP = {"order_number": "0", "unit_name": "预热", "declaration": ["预热"]}
 
 logging.getLogger("weasyprint").setLevel(logging.ERROR)
 
@@ -48,6 +49,7 @@ class Press:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters["clean"] = clean
         self._environment.globals.update(composition.HELPERS)
         self._style = _stylesheet(sans, serif)
         self._fonts = FontConfiguration()
@@ -73,13 +75,21 @@ class Press:
     def form(self, code: str, data: Mapping[str, Any], copies: Sequence[str] = ("",)) -> bytes:
         """A paper as PDF/A-2b, one copy after the other, each with its name (第一联 …) in its head.
 
-        Keys of `data`, all optional unless said: the form's fields by their catalogue names (text); `fields` (the
-        FormSpec's fields as dicts: name, label, required, options [{code, label}]); `title`; `scheme_name`; `ca_name`;
-        `kiosk`; `order_number`; `hotline`; `services` [{code, label, ticked}] or `service` (code); `declaration`
-        [paragraphs]; `notes` [paragraphs]; `applied_on`, `accepted_on` (date, aware datetime or ISO text),
-        `printed_at`; `agreement` {title, version, sha256, sample, text}; pictures as {image | path, width_mm,
-        height_mm}: `seal` (what was captured for the electronic seal, into the capture box), `signature` (on the line
-        of the agent of a unit, or of the applicant), `agent_signature`, `legal_signature`, `unit_seal`.
+        Keys of `data`, all optional unless said:
+        - the form's fields by their catalogue names (text); `fields`: the FormSpec's fields as dicts (name, label,
+        required, options [{code, label}], group_title, type, only_if), else the layout's own;
+        - `title`, `scheme_name`, `ca_name`, `kiosk`, `order_number`, `hotline`, `kind`, `years`, `amount` (fen);
+        - `services` [{code, name, ticked}] or `service` (code); `notes` [texts];
+        - `agreements` [{code, title, version, sha256, sample, text: [paragraphs]}]: "responsibility" stands in the
+        foot and is the text of that paper, the first "declaration…" is what the signer declares (or `declaration`
+        [texts]);
+        - `date`, `accepted_on` (date, datetime or ISO text), `printed_at`;
+        - pictures as bytes or {image | path, width_mm, height_mm}: `seal` (captured for the electronic seal, into the
+          capture box; `seal_mm` its width), `signature` (on the line of a unit's agent or the applicant),
+          `agent_signature`, `legal_signature`, `unit_seal`; `agent` True: somebody else signs for the applicant;
+        - authorisation: `counts` {code: number}, `operation`, `principal`…; approval: `levels` [{name, who, decision,
+        note, by, on}], `applicants` [{name, number}]; review_notice: `result` approved|rejected, `reasons` [{material,
+        reason, remedy}], `next` [texts], `office`, `customer`, `service_name`, `reviewed_on`.
         The same data gives the same bytes. Raises members of DocumentError.
         """
         self._assert_fonts()
@@ -91,7 +101,10 @@ class Press:
         if pages is not None and len(document.pages) != pages * len(copies):
             raise PageOverflow(paper=code, pages=len(document.pages))
         identifier = hashlib.sha256(html.encode()).digest()[:16].hex().encode()
-        pdf = document.write_pdf(pdf_variant="pdf/a-2b", pdf_identifier=identifier)
+        with warnings.catch_warnings():
+            # WeasyPrint 70 leaves its own colour profile's file to the collector
+            warnings.filterwarnings("ignore", message="unclosed file.*sRGB2014", category=ResourceWarning)
+            pdf = document.write_pdf(pdf_variant="pdf/a-2b", pdf_identifier=identifier)
         assert isinstance(pdf, bytes)
         return pdf
 
@@ -106,6 +119,14 @@ class Press:
         """A receipt as PNG, 576 px wide (72 mm at 8 dots a mm); keys: see `receipt.ReceiptPress.draw`."""
         return self._receipts.draw(data)
 
+    def refund_slip(self, data: Mapping[str, Any]) -> bytes:
+        """A refund slip as PNG; keys: see `receipt.ReceiptPress.refund`."""
+        return self._receipts.refund(data)
+
+    def failure_slip(self, data: Mapping[str, Any]) -> bytes:
+        """A slip for an unfinished business as PNG; keys: see `receipt.ReceiptPress.failure`."""
+        return self._receipts.failure(data)
+
     def check(self) -> dict[str, str]:
         """{"level": "fine" | "failed", "code", "detail"}: the fonts, and the library without which a page takes twenty
         seconds.
@@ -119,7 +140,7 @@ class Press:
         paper = layout(code)
         sheet = Sheet(paper, data)
         template = self._environment.get_template(paper.template)
-        moment = as_moment(data.get("printed_at"))
+        moment = as_moment(data.get("printed_at") or data.get("date"))
         return template.render(
             sheet=sheet, data=data, copies=[clean(copy) for copy in copies], created=_utc(moment) if moment else ""
         )

@@ -25,6 +25,27 @@ MAX_HEIGHT = 4000
 MAX_ROWS = 40
 NOT_AN_INVOICE = "收款凭证，非发票"
 
+_ORDER_ROWS = (
+    ("业务单号", "order_number"),
+    ("自助终端", "kiosk"),
+    ("办理业务", "service_name"),
+    ("办理人", "customer"),
+)
+_PAYMENT_ROWS = (
+    ("支付方式", "channel"),
+    ("商户单号", "payment_number"),
+    ("支付流水", "transaction_id"),
+    ("支付时间", "paid_at"),
+)
+_REFUND_ROWS = (
+    ("退回到", "channel"),
+    ("原支付流水", "transaction_id"),
+    ("退款单号", "refund_id"),
+    ("退款时间", "refunded_at"),
+    ("到账时间", "arrival"),
+    ("退款原因", "reason"),
+)
+
 Font = ImageFont.FreeTypeFont
 
 
@@ -38,20 +59,50 @@ class ReceiptPress:
     def draw(self, data: Mapping[str, Any]) -> bytes:
         """1-bit PNG, 576 px wide, as high as it needs.
 
-        Keys: `order_number` (required), `items` [{label, amount_fen}], `total_fen` (required); optional: `title`
-        (收款凭证), `scheme_name`, `kiosk`, `service_name`, `customer` (already masked), `method`, `transaction_id`,
-        `paid_at`, `certificates` [{serial, subject, not_before, not_after, token_serial}], `lines` [{label, value}]
-        (more rows), `query` (text of the QR), `query_hint`, `hotline`, `notes` [text], `printed_at`, `mark` (「重打」
-        and the like, in a box at the head).
+        Keys: `order_number`, `total` (required), `items` [{name, amount}]; amounts in fen. Optional: `title`, `hall` or
+        `scheme_name`, `kiosk`, `service_name`, `customer` (already masked), `channel`, `payment_number`,
+        `transaction_id`, `paid_at`, `certificates` [{serial, token, not_after, not_before, subject}], `lines` [{label,
+        value}] (more rows), `query` (text of the QR), `query_hint`, `hotline`, `notes` [texts], `time`, `mark`
+        (「重打」 and the like, boxed).
         """
-        for key in ("order_number", "total_fen"):
-            if data.get(key) is None:
-                raise TextMissing(key=key)
+        _require(data, "order_number", "total")
         page = _Page(self)
         _head(page, data)
-        _order(page, data)
+        _pairs(page, _ORDER_ROWS + _PAYMENT_ROWS, data)
         _items(page, data)
         _certificates(page, data)
+        _tail(page, data)
+        return page.png()
+
+    def refund(self, data: Mapping[str, Any]) -> bytes:
+        """A refund slip. Keys: `order_number`, `amount` (required); `refund_id`, `transaction_id`, `channel`,
+        `reason`, `arrival` (when the money arrives), `refunded_at`, and those of `draw` for head and tail.
+        """
+        _require(data, "order_number", "amount")
+        page = _Page(self)
+        _head(page, {"title": "退款凭证", "subtitle": "退款凭证，非发票", **data})
+        _pairs(page, _ORDER_ROWS + _REFUND_ROWS, data)
+        page.amount("退款金额", f"{yuan(int(data['amount']))} 元", size=34, bold=True)
+        page.rule()
+        _tail(page, data)
+        return page.png()
+
+    def failure(self, data: Mapping[str, Any]) -> bytes:
+        """A slip for a business that could not be finished: what happened, what becomes of the money, what to do next.
+
+        Keys: `order_number`, `what` (required), `next` [texts], `paid`, `code`, and those of `draw` for head and
+        tail.
+        """
+        _require(data, "order_number", "what")
+        page = _Page(self)
+        _head(page, {"title": "未办结凭条", "subtitle": "业务没有办完，请保留这张凭条", **data})
+        _pairs(page, (*_ORDER_ROWS, ("处理编号", "code")), data)
+        page.paragraph(clean(data["what"]), 28)
+        if data.get("paid") is not None:
+            page.amount("已付金额", f"{yuan(int(data['paid']))} 元", size=30, bold=True)
+        for number, text in enumerate(list(data.get("next") or [])[:MAX_ROWS], 1):
+            page.paragraph(f"{number}. {clean(text)}", 26)
+        page.rule()
         _tail(page, data)
         return page.png()
 
@@ -69,36 +120,33 @@ class ReceiptPress:
 
 def _head(page: _Page, data: Mapping[str, Any]) -> None:
     page.gap(8)
-    page.centred(clean(data.get("scheme_name")), 24)
+    page.centred(clean(data.get("hall") or data.get("scheme_name")), 24)
     page.centred(clean(data.get("title")) or "收款凭证", 44, bold=True, family="serif")
-    page.centred(NOT_AN_INVOICE, 22)
+    page.centred(clean(data.get("subtitle")) or NOT_AN_INVOICE, 22)
     if data.get("mark"):
         page.boxed(clean(data["mark"]))
     page.rule()
 
 
-def _order(page: _Page, data: Mapping[str, Any]) -> None:
-    rows = (
-        ("业务单号", data["order_number"]),
-        ("自助终端", data.get("kiosk")),
-        ("办理业务", data.get("service_name")),
-        ("办理人", data.get("customer")),
-        ("支付方式", data.get("method")),
-        ("支付流水", data.get("transaction_id")),
-        ("支付时间", data.get("paid_at")),
-    )
-    for label, value in rows:
-        page.pair(label, clean(value))
+def _require(data: Mapping[str, Any], *keys: str) -> None:
+    for key in keys:
+        if data.get(key) is None:
+            raise TextMissing(key=key)
+
+
+def _pairs(page: _Page, rows: tuple[tuple[str, str], ...], data: Mapping[str, Any]) -> None:
+    for label, key in rows:
+        page.pair(label, clean(data.get(key)))
     page.rule()
 
 
 def _items(page: _Page, data: Mapping[str, Any]) -> None:
     items = list(data.get("items") or [])[:MAX_ROWS]
     for item in items:
-        page.amount(clean(item["label"]), f"{yuan(int(item['amount_fen']))} 元")
+        page.amount(clean(item["name"]), f"{yuan(int(item['amount']))} 元")
     if items:
         page.rule(dashed=True)
-    page.amount("合计", f"{yuan(int(data['total_fen']))} 元", size=34, bold=True)
+    page.amount("合计", f"{yuan(int(data['total']))} 元", size=34, bold=True)
     page.rule()
 
 
@@ -108,8 +156,8 @@ def _certificates(page: _Page, data: Mapping[str, Any]) -> None:
         page.pair("证书用户", clean(found.get("subject")))
         page.pair("证书序列号", clean(found.get("serial")))
         start, end = clean(found.get("not_before")), clean(found.get("not_after"))
-        page.pair("有效期", f"{start} 至 {end}" if start and end else end)
-        page.pair("UKey 序列号", clean(found.get("token_serial")))
+        page.pair("有效期", f"{start} 至 {end}" if start and end else f"至 {end}" if end else "")
+        page.pair("UKey 序列号", clean(found.get("token")))
         page.rule(dashed=found is not certificates[-1])
     lines = list(data.get("lines") or [])[:MAX_ROWS]
     for line in lines:
@@ -128,8 +176,8 @@ def _tail(page: _Page, data: Mapping[str, Any]) -> None:
         page.paragraph(clean(note), 22)
     if data.get("hotline"):
         page.centred("咨询电话 " + clean(data["hotline"]), 26, bold=True)
-    if data.get("printed_at"):
-        page.centred("打印时间 " + clean(data["printed_at"]), 20)
+    if data.get("time"):
+        page.centred("打印时间 " + clean(data["time"]), 20)
     page.gap(24)
 
 

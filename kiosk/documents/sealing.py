@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import pkcs11
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.images import PdfImage, pil_image
@@ -25,6 +26,7 @@ from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
 from pyhanko.sign.general import SigningError, load_cert_from_pemder, load_certs_from_pemder
+from pyhanko.sign.pkcs11 import PKCS11Signer
 from pyhanko.sign.timestamps import DummyTimeStamper, HTTPTimeStamper, TimeStamper
 from pyhanko.sign.timestamps.common_utils import TimestampRequestError
 from pyhanko.sign.validation import validate_pdf_signature
@@ -60,11 +62,10 @@ class SealVerdict:
 
 
 class Sealer:
-    """Signs PDFs with one key; made by `Sealer.from_pem` or `Sealer.from_token`, or directly as a factory from PEM
-    paths.
+    """Signs PDFs with a key of PEM files.
 
-    All paths are PEM files.`tsa_url`: RFC 3161 server for B-T; or `tsa_key` and `tsa_certificate` (RSA) for a time
-    stamper in the kiosk.
+    `key`, `certificate`, `chain`, `tsa_key`, `tsa_certificate`: paths. `tsa_url`: an RFC 3161 server for B-T; or a key
+    and a certificate (RSA) for a time stamper inside the kiosk.
     """
 
     def __init__(
@@ -77,20 +78,8 @@ class Sealer:
         tsa_key: str = "",
         tsa_certificate: str = "",
     ) -> None:
-        loaded = signers.SimpleSigner.load(
-            key, certificate, ca_chain_files=(chain,) if chain else (), key_passphrase=passphrase.encode() or None
-        )
-        if loaded is None:
-            raise SealingFailed(reason="key")
-        self._signer: signers.Signer = loaded
+        self._signer: signers.Signer = _pem_signer(key, certificate, chain, passphrase)
         self._timestamper = _timestamper(tsa_url, tsa_key, tsa_certificate)
-
-    @classmethod
-    def with_signer(cls, signer: signers.Signer, timestamper: TimeStamper | None = None) -> Self:
-        """For a signer made by the caller, such as pyHanko's PKCS11Signer on an open token session."""
-        made = cls.__new__(cls)
-        made._signer, made._timestamper = signer, timestamper
-        return made
 
     def __enter__(self) -> Self:
         return self
@@ -134,6 +123,45 @@ class Sealer:
             return bytes(signer.sign_pdf(writer).getvalue())
         except (PdfError, SigningError, TimestampRequestError, ValueError, OSError) as error:
             raise SealingFailed(reason=type(error).__name__) from error
+
+
+class TokenSealer(Sealer):
+    """Signs PDFs with a key on a PKCS#11 token, found by the token's serial and the key's CKA_ID (hex).
+
+    Holds a session and is for one thread; PKCS#11 state does not survive a fork. The PIN is not kept.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        serial: str,
+        pin: str,
+        key_id: str,
+        certificate: str,
+        chain: str = "",
+        tsa_url: str = "",
+        tsa_key: str = "",
+        tsa_certificate: str = "",
+    ) -> None:
+        wanted = serial.encode()
+        try:
+            token = next(found for found in pkcs11.lib(module).get_tokens() if found.serial == wanted)
+            self._session = token.open(user_pin=pin)
+        except StopIteration:
+            raise SealingFailed(reason="token_missing") from None
+        except pkcs11.PKCS11Error as error:
+            raise SealingFailed(reason=type(error).__name__) from error
+        self._signer = PKCS11Signer(
+            self._session,
+            key_id=bytes.fromhex(key_id),
+            signing_cert=load_cert_from_pemder(certificate),
+            other_certs_to_pull=(),
+            ca_chain=list(load_certs_from_pemder([chain])) if chain else [],
+        )
+        self._timestamper = _timestamper(tsa_url, tsa_key, tsa_certificate)
+
+    def close(self) -> None:
+        self._session.close()
 
 
 def _appearance(field: str, visible: Mapping[str, Any] | None) -> tuple[fields.SigFieldSpec, StaticStampStyle | None]:
@@ -199,10 +227,17 @@ def _timestamper(url: str, key: str, certificate: str) -> TimeStamper | None:
         return HTTPTimeStamper(url, timeout=10)
     if not key:
         return None
-    loaded = signers.SimpleSigner.load(key, certificate)
-    if loaded is None:
-        raise SealingFailed(reason="tsa_key")
+    loaded = _pem_signer(key, certificate)
     return DummyTimeStamper(loaded.signing_cert, loaded.signing_key)
+
+
+def _pem_signer(key: str, certificate: str, chain: str = "", passphrase: str = "") -> signers.SimpleSigner:
+    loaded: signers.SimpleSigner | None = signers.SimpleSigner.load(
+        key, certificate, ca_chain_files=(chain,) if chain else (), key_passphrase=passphrase.encode() or None
+    )
+    if loaded is None:
+        raise SealingFailed(reason="key")
+    return loaded
 
 
 def _writer(pdf: bytes) -> IncrementalPdfFileWriter:

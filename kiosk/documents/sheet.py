@@ -17,7 +17,9 @@ from kiosk.documents.pictures import Picture, picture, png_uri, qr_png
 from kiosk.documents.text import as_moment, chinese_date, clean, size_class, size_for, yuan
 
 MAX_ITEMS = 60
-PICTURES = ("seal", "signature", "agent_signature", "legal_signature", "unit_seal")
+KINDS = {"unit": "单位证书", "personal": "个人证书"}
+PICTURES = {"seal": 42.0, "signature": 40.0, "agent_signature": 40.0, "legal_signature": 40.0, "unit_seal": 42.0}
+"""Pictures a paper can carry, with the width in mm they get where the caller gives bytes only."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,11 @@ class Sheet:
         self._fields: dict[str, Mapping[str, Any]] = {str(field["name"]): field for field in _items(data.get("fields"))}
         self.geometry: PageGeometry = GEOMETRIES.get(layout.code, PLAIN)
         self.pictures: dict[str, Picture] = {}
-        for name in PICTURES:
-            if (found := picture(name, data.get(name))) is not None:
+        for name, width in PICTURES.items():
+            if (found := picture(name, _picture_data(data, name, width))) is not None:
                 self.pictures[name] = found
+        if data.get("agent") is True and "agent_signature" not in self.pictures and "signature" in self.pictures:
+            self.pictures["agent_signature"] = self.pictures["signature"]
         if "seal" in self.pictures and isinstance(self.geometry, SheetGeometry):
             self.pictures["seal"] = self.pictures["seal"].within(self.geometry.capture)
 
@@ -94,14 +98,11 @@ class Sheet:
         """A time as 2026-11-21 10:20:30 (Beijing); "" where there is none."""
         return clean(as_moment(self._data.get(name)))
 
-    def paragraphs(self, name: str, *, required: bool = False) -> list[str]:
-        """A list of paragraphs (or one text) passed in by the caller. TextMissing when required and empty."""
+    def paragraphs(self, name: str) -> list[str]:
+        """A list of paragraphs (or one text) passed in by the caller."""
         found = self._data.get(name)
         items = [found] if isinstance(found, str) else _items(found)
-        texts = [text for text in (clean(item) for item in items) if text]
-        if required and not texts:
-            raise TextMissing(key=name)
-        return texts
+        return [text for text in (clean(item) for item in items) if text]
 
     # --- boxes, rows, pictures ---------------------------------------------------------------------------------------
     def choices(self, name: str) -> list[Choice]:
@@ -121,15 +122,17 @@ class Sheet:
         return self.fitted(self.answer(name), width_mm, height_mm, name)
 
     def services(self) -> list[Choice]:
-        """`services`: [{"code", "label", "ticked"}] in the scheme's order; without `ticked`, the one equal to
-        `service` is ticked.
-        """
+        """`services`: [{code, name, ticked}] in the scheme's order; without `ticked`, the one equal to `service`."""
         chosen = self.text("service")
         found = []
         for item in _items(self._data.get("services")):
-            code, label = clean(item["code"]), clean(item["label"])
-            found.append(Choice(code, label, bool(item.get("ticked", chosen in (code, label)))))
+            code, name = clean(item["code"]), clean(item["name"])
+            found.append(Choice(code, name, bool(item.get("ticked", bool(chosen) and chosen in (code, name)))))
         return found
+
+    def kind(self) -> str:
+        """The kind of certificate in words."""
+        return self.text("kind_label") or KINDS.get(self.text("kind"), "")
 
     def rows(self, name: str) -> list[dict[str, str]]:
         """A list of dicts with cleaned texts."""
@@ -149,27 +152,39 @@ class Sheet:
         """data: URI of the sheet's QR."""
         return png_uri(qr_png(qr_text(self.layout.code, self.text("order_number", "0"), copy)))
 
-    def agreement(self) -> dict[str, str]:
-        """title, version, sha256 of the accepted agreement, for the footer; {} without one."""
-        found = self._data.get("agreement")
-        return (
-            {key: clean(found.get(key)) for key in ("title", "version", "sha256")} if isinstance(found, Mapping) else {}
-        )
+    def agreement(self, code: str = "responsibility") -> Mapping[str, Any]:
+        """The accepted agreement of that code among `agreements` [{code, title, version, sha256, sample, text}]; {} if
+        none.
+        """
+        found = _items(self._data.get("agreements"))
+        return next((item for item in found if item.get("code") == code), {})
 
     def agreement_text(self) -> list[str]:
-        """The agreement's paragraphs. TextMissing without them."""
-        found = self._data.get("agreement")
-        items = _items(found.get("text")) if isinstance(found, Mapping) else []
-        texts = [clean(item) for item in items if clean(item)]
+        """The paragraphs of the statement of responsibility. TextMissing without them."""
+        texts = [clean(item) for item in _items(self.agreement().get("text")) if clean(item)]
         if not texts:
-            raise TextMissing(key="agreement.text")
+            raise TextMissing(key="agreements.responsibility")
         return texts
 
-    @property
-    def sample(self) -> bool:
-        """Whether the agreement is a sample text (示范文本)."""
-        found = self._data.get("agreement")
-        return bool(found.get("sample")) if isinstance(found, Mapping) else False
+    def declaration(self) -> list[str]:
+        """What the signer declares: `declaration`, else the text of the agreement whose code begins with
+        "declaration".
+        """
+        given = self.paragraphs("declaration")
+        for item in _items(self._data.get("agreements")):
+            if not given and str(item.get("code", "")).startswith("declaration"):
+                given = [clean(text) for text in _items(item.get("text"))]
+        if not given:
+            raise TextMissing(key="declaration")
+        return given
+
+
+def _picture_data(data: Mapping[str, Any], name: str, width_mm: float) -> Mapping[str, Any] | None:
+    found = data.get(name)
+    if isinstance(found, bytes):
+        measured = data.get(f"{name}_mm")
+        return {"image": found, "width_mm": float(measured) if measured else width_mm}
+    return found if found is None or isinstance(found, Mapping) else {"image": found}
 
 
 def _items(value: object) -> list[Any]:
