@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from kiosk.payments.alipay import AlipayChannel, AlipaySettings
 from kiosk.payments.channel import trade_no
 from kiosk.payments.wechat import WechatChannel
 from kiosk.payments.wechat_wire import WechatSettings
@@ -90,6 +91,12 @@ def gateways(_gateways: Gateways) -> Iterator[Gateways]:
 @pytest.fixture
 def wechat(gateways: Gateways) -> Iterator[WechatChannel]:
     with WechatChannel(WechatSettings.from_folder(gateways.merchant, timeout=3)) as channel:
+        yield channel
+
+
+@pytest.fixture
+def alipay(gateways: Gateways) -> Iterator[AlipayChannel]:
+    with AlipayChannel(AlipaySettings.from_folder(gateways.merchant, timeout=3)) as channel:
         yield channel
 
 

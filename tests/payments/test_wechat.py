@@ -1,4 +1,4 @@
-"""The WeChat client against the gateway in another process: outcomes, races, refunds, bills and unbelievable answers."""
+"""The WeChat client against the gateway in another process: outcomes, races, refunds, bills, unbelievable answers."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -265,7 +266,7 @@ class Wechat:
             raise Refusal(400, "NO_STATEMENT_EXIST", "账单文件不存在")
         body = wechat_bill(entries, MCHID, WECHAT_APP)
         token = secrets.token_urlsafe(24)
-        self._files[token] = body
+        self._files[token] = gzip.compress(body) if query.get("tar_type") == "GZIP" else body
         digest = hashlib.sha1(body, usedforsecurity=False).hexdigest()
         url = f"http://{host}/v3/billdownload/file?token={token}"
         return {"hash_type": "SHA1", "hash_value": digest, "download_url": url}
