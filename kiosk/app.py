@@ -33,8 +33,8 @@ def build(settings: config.Settings) -> Flask:
         CA_HOME=str(settings.ca_home),
         WTF_CSRF_TIME_LIMIT=None,
     )
-    folder = Path(settings.catalogue_folder) if settings.catalogue_folder else None
-    app.extensions["house"] = House(settings, catalogue.load(folder), vault, SealedFiles(settings.files, vault))
+    operator = Path(settings.catalogue_folder) if settings.catalogue_folder else None
+    app.extensions["house"] = House(settings, catalogue.load(operator), vault, SealedFiles(settings.files, vault))
     db.init(app)
     migrate.init_app(app, db.db, directory=str(Path(__file__).parent.parent / "migrations"), render_as_batch=True)
     views.init(app)

@@ -1,4 +1,6 @@
-"""Operator's commands: ``flask --app wsgi <command>``. Rooms with commands of their own are loaded only when one is called."""
+"""Operator's commands: ``flask --app wsgi <command>``. Rooms with commands of their own are loaded only when one
+is called.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ def audit_verify() -> None:
     if broken is None:
         click.echo(f"chain whole: {whole} events")
         return
-    click.echo(f"chain broken at event {broken.kiosk}/{broken.epoch}/{broken.seq}: {broken.reason} ({whole} events before it are whole)")
+    place = f"{broken.kiosk}/{broken.epoch}/{broken.seq}"
+    click.echo(f"chain broken at event {place}: {broken.reason} ({whole} events before it are whole)")
     sys.exit(1)
 
 
@@ -87,9 +90,16 @@ def order_show(number: str, as_json: bool) -> None:
     events = db.session.scalars(select(Event).where(Event.order_no == number).order_by(Event.seq)).all()
     line = [{"seq": e.seq, "at": e.at.astimezone(BEIJING).isoformat(), "kind": e.kind, "body": e.body} for e in events]
     certificates = [
-        {"serial": c.serial, "token": c.token_serial, "state": c.state, "not_after": c.not_after} for c in order.certificates
+        {"serial": c.serial, "token": c.token_serial, "state": c.state, "not_after": c.not_after}
+        for c in order.certificates
     ]
-    data = {"number": number, "state": order.state, "amount": order.amount, "certificates": certificates, "events": line}
+    data = {
+        "number": number,
+        "state": order.state,
+        "amount": order.amount,
+        "certificates": certificates,
+        "events": line,
+    }
     text = [f"{number}  {order.state}  {order.scheme}/{order.service}/{order.kind}  {order.amount or 0} fen"]
     text += [f"{e['at'][11:23]}  {e['kind']:<18} {json.dumps(e['body'], ensure_ascii=False)}" for e in line]
     _out(data, as_json, "\n".join(text))
@@ -127,7 +137,12 @@ def ukey_show(serial: str, ask_pin: bool, as_json: bool) -> None:
     try:
         for found in world.ukey.call("inspect", deadline=20, serial=serial).certificates:
             facts = facts_of(found.der)
-            row = {"key_id": found.key_id, "serial": facts.serial_hex, "not_before": facts.not_before, "not_after": facts.not_after}
+            row: dict[str, Any] = {
+                "key_id": found.key_id,
+                "serial": facts.serial_hex,
+                "not_before": facts.not_before,
+                "not_after": facts.not_after,
+            }
             if pin:
                 proof = {"serial": serial, "pin": pin, "key_id": found.key_id, "cert_der": found.der}
                 try:
@@ -140,7 +155,10 @@ def ukey_show(serial: str, ask_pin: bool, as_json: bool) -> None:
         raise click.ClickException(error.code) from error
     finally:
         world.close()
-    lines = [f"{r['serial']}  until {r['not_after'].astimezone(BEIJING).date()}  key {r['key_id']}  {r.get('proof', '')}" for r in rows]
+    lines = [
+        f"{r['serial']}  until {r['not_after'].astimezone(BEIJING).date()}  key {r['key_id']}  {r.get('proof', '')}"
+        for r in rows
+    ]
     _out(rows, as_json, "\n".join(lines) or "no certificate")
 
 

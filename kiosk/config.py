@@ -1,6 +1,7 @@
 """Typed settings: defaults < ``kiosk.toml`` < the addresses of running simulators < environment.
 
-One folder (``KIOSK_HOME``, default ``./var``) holds everything a kiosk keeps: database, sealed files, secrets, the embedded CA.
+One folder (``KIOSK_HOME``, default ``./var``) holds everything a kiosk keeps: database, sealed files, secrets, the
+embedded CA.
 Environment names are ``KIOSK_`` + the key in capitals, ``__`` between levels: ``KIOSK_WECHAT__MCHID=1900000001``.
 """
 
@@ -34,7 +35,7 @@ class Devices(Part):
     ukey_module: str = "/usr/lib/softhsm/libsofthsm2.so"  # PKCS#11 module of the UKey vendor
     ukey_config: str = ""  # SOFTHSM2_CONF for the simulated drawer
     pos: str = ""  # serial port of the POS terminal
-    blank_pin: str = Field("12345678", repr=False)  # factory PIN of blank UKeys in stock
+    blank_pin: str = Field(default="12345678", repr=False)  # factory PIN of blank UKeys in stock
 
 
 class Sms(Part):
@@ -45,7 +46,7 @@ class Sms(Part):
 class Settings(Part):
     home: Path = Path("var")
     role: Literal["kiosk", "centre"] = "kiosk"
-    kiosk_id: str = Field("K001", pattern=r"^[A-Z][A-Z0-9]{2,5}$")
+    kiosk_id: str = Field(default="K001", pattern=r"^[A-Z][A-Z0-9]{2,5}$")
     epoch: int = 1  # raised when the disk of a kiosk was replaced
     hall_name: str = "益阳市公共资源交易中心"
     hall: str = "yiyang"
@@ -62,7 +63,9 @@ class Settings(Part):
     max_upload: int = 4 * 1024 * 1024
     max_clock_skew: int = 60
     devices: Devices = Devices()
-    merchant: str = ""  # folder with the merchant's accounts and keys: wechat.json, alipay.json, *.pem; empty = no QR payment
+    merchant: str = (
+        ""  # folder with the merchant's accounts and keys: wechat.json, alipay.json, *.pem; empty = no QR payment
+    )
     sms: Sms = Sms()
     controls: dict[str, str] = {}  # simulator name -> control URL, written by the supervisor
 

@@ -1,6 +1,7 @@
 """The database: one declarative base, one Flask-SQLAlchemy handle, and :func:`write` for everything that changes it.
 
-SQLite runs in WAL mode with ``synchronous=FULL``: a commit that was answered survives a power cut. A writing transaction takes
+SQLite runs in WAL mode with ``synchronous=FULL``: a commit that was answered survives a power cut. A writing
+transaction takes
 the write lock at its start (``BEGIN IMMEDIATE``), so that web and worker, two processes, never dead-lock half-way.
 """
 
@@ -103,7 +104,9 @@ def _on_connect(connection: Any, record: object) -> None:
         connection.execute(f"PRAGMA {name}={value}")
     got = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS}
     in_memory = got["journal_mode"] == "memory"
-    wrong = [name for name, value in PRAGMAS.items() if got[name] != value and not (in_memory and name == "journal_mode")]
+    wrong = [
+        name for name, value in PRAGMAS.items() if got[name] != value and not (in_memory and name == "journal_mode")
+    ]
     if wrong:
         raise RuntimeError(f"SQLite did not accept {wrong}")
 

@@ -1,6 +1,7 @@
 """``python -m kiosk.supervise``: everything a kiosk needs, started, watched and stopped together.
 
-The simulated outside world (where the configuration wants it), the worker and the web process. A process that dies is started
+The simulated outside world (where the configuration wants it), the worker and the web process. A process that dies is
+started
 again, each time a little later; Ctrl-C or SIGTERM stops all of them.
 """
 
@@ -106,7 +107,7 @@ class Supervisor:
         self.logs.mkdir(parents=True, exist_ok=True)
         self.environ = {**os.environ, "KIOSK_HOME": str(settings.home), "PYTHONUNBUFFERED": "1"}
 
-    # -- the simulated outside -------------------------------------------------------------------------------------------
+    # -- the simulated outside --------------------------------------------------------------------
 
     def simulators(self) -> None:
         """Start all simulators side by side, wait for their word, and write their addresses down."""
@@ -118,7 +119,9 @@ class Supervisor:
             command = [sys.executable, "-m", f"kiosk.simulators.{name}", "--control", "0", "--home", str(home)]
             if name in ("id_reader", "pos"):
                 command += ["--link", str(home / "port")]
-            part = Part(name, command, self.environ, self.logs / f"{name}.log", needed=name not in ("a4_printer", "pos"))
+            part = Part(
+                name, command, self.environ, self.logs / f"{name}.log", needed=name not in ("a4_printer", "pos")
+            )
             part.start()
             parts.append(part)
         self.parts += parts
@@ -150,12 +153,17 @@ class Supervisor:
         lines.append(f'phone = "http://127.0.0.1:{told["gateways"]["port"]}"')
         if "sms" in told and "port" in told["sms"]:
             secret = told["sms"].get("secret", base / "sms" / "secret")
-            lines += ["", "[sms]", f'base_url = "http://127.0.0.1:{told["sms"]["port"]}"', f"secret = {json.dumps(str(secret))}"]
+            lines += [
+                "",
+                "[sms]",
+                f'base_url = "http://127.0.0.1:{told["sms"]["port"]}"',
+                f"secret = {json.dumps(str(secret))}",
+            ]
         target = self.settings.run / "simulators.toml"
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         target.write_text("\n".join(lines) + "\n", "utf-8")
 
-    # -- the kiosk itself ------------------------------------------------------------------------------------------------
+    # -- the kiosk itself -------------------------------------------------------------------------
 
     def kiosk(self) -> None:
         for name, module, says in (("worker", "kiosk.worker", True), ("web", "kiosk.serve", False)):
@@ -167,7 +175,7 @@ class Supervisor:
         address = f"http://{self.settings.host}:{self.settings.port}/"
         until = time.monotonic() + READY
         while time.monotonic() < until and not self.stopping.is_set():
-            with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:  # noqa: S310
+            with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=2) as answer:
                 if answer.status == 200:
                     return
             time.sleep(0.05)

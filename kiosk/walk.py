@@ -91,7 +91,7 @@ class Customer:
         self.path = ""
         self.persona: dict[str, str] = {}
 
-    # -- pages and bench -------------------------------------------------------------------------------------------------
+    # -- pages and bench --------------------------------------------------------------------------
 
     def take(self, answer: httpx.Response, began: float, what: str) -> None:
         spent = (time.perf_counter() - began) * 1000
@@ -99,7 +99,9 @@ class Customer:
         self.page.feed(answer.text)
         self.path = answer.url.path
         size = len(answer.content) + sum(len(step.content) for step in answer.history)
-        self.steps.append({"step": what, "page": self.path, "ms": round(spent, 1), "bytes": size, "status": answer.status_code})
+        self.steps.append(
+            {"step": what, "page": self.path, "ms": round(spent, 1), "bytes": size, "status": answer.status_code}
+        )
 
     def get(self, path: str) -> None:
         began = time.perf_counter()
@@ -134,9 +136,9 @@ class Customer:
             self.page.feed(answer.text)
             self.path = answer.url.path
 
-    # -- one case --------------------------------------------------------------------------------------------------------
+    # -- one case ---------------------------------------------------------------------------------
 
-    def walk(self, scheme: str, service: str, kind: str, years: int, token: str = "") -> dict[str, Any]:  # noqa: S107
+    def walk(self, scheme: str, service: str, kind: str, years: int, token: str = "") -> dict[str, Any]:
         """The whole case; the report says how it ended."""
         self.steps, began = [], time.perf_counter()
         report: dict[str, Any] = {"scheme": scheme, "service": service, "kind": kind, "years": years}
@@ -171,15 +173,25 @@ class Customer:
             person = people[unit["agent"]]
             self.persona = {
                 "unit_name": unit["name"], "uscc": unit["uscc"], "legal_name": people[unit["legal"]]["name"],
-                "legal_number": people[unit["legal"]]["card"]["number"], "legal_mobile": people[unit["legal"]]["mobile"],
+                "legal_number": people[unit["legal"]]["card"]["number"],
+                "legal_mobile": people[unit["legal"]]["mobile"],
                 "landline": unit["phone"], "address": unit["address"], "email": unit["email"],
                 "social_insurance": unit["social_number"], "role": "agent",
             }  # fmt: skip
         else:
             person = people[chosen.get("owner") or "wang"]
             self.persona = {"role": "self", "address": person["card"]["address"], "email": "someone@example.com"}
-        self.persona |= {"person": person["key"], "name": person["name"], "mobile": person["mobile"], "token": chosen["name"]}
-        self.persona |= {"number": person["card"]["number"], "pin": chosen.get("pin") or PIN, "blank": "yes" if blank else ""}
+        self.persona |= {
+            "person": person["key"],
+            "name": person["name"],
+            "mobile": person["mobile"],
+            "token": chosen["name"],
+        }
+        self.persona |= {
+            "number": person["card"]["number"],
+            "pin": chosen.get("pin") or PIN,
+            "blank": "yes" if blank else "",
+        }
 
     def go_on(self, years: str) -> None:
         """Step after step, as the pages come."""
@@ -242,7 +254,11 @@ class Customer:
 
     def scan(self, code: str) -> None:
         material = code.removeprefix("material-")
-        owner = {"unit": self.persona.get("unit_name", ""), "person": self.persona["name"], "number": self.persona["number"]}
+        owner = {
+            "unit": self.persona.get("unit_name", ""),
+            "person": self.persona["name"],
+            "number": self.persona["number"],
+        }
         self.hand("scanner", "lay", name=page_for(material, bool(self.persona.get("unit_name"))), **owner)
         self.post(self.page.action, {"action": "scan"})
         self.settled(code)

@@ -44,7 +44,12 @@ def digest(event: Event) -> str:
 
 
 def append(
-    session: Session, origin: tuple[str, int], kind: str, body: dict[str, Any] | None = None, *, order_no: str | None = None
+    session: Session,
+    origin: tuple[str, int],
+    kind: str,
+    body: dict[str, Any] | None = None,
+    *,
+    order_no: str | None = None,
 ) -> Event:
     """Add one event to the chain of ``origin`` (kiosk, epoch). The caller's transaction commits it.
 
@@ -86,20 +91,24 @@ def verify(session: Session) -> tuple[int, Broken | None]:
 
 def _verify_one(session: Session, head: ChainHead) -> tuple[int, Broken | None]:
     prev, expected = START, 1
-    rows = session.scalars(
-        select(Event)
-        .where(Event.kiosk == head.kiosk, Event.epoch == head.epoch)
-        .order_by(Event.seq)
-        .execution_options(yield_per=1000)
-    )
-    try:
-        for event in rows:
-            fault = _fault(event, expected, prev)
-            if fault:
-                return expected - 1, Broken(head.kiosk, head.epoch, event.seq, fault)
-            prev, expected = event.hash, expected + 1
-    except (ValueError, TypeError):  # a changed byte can make a time or a body unreadable
-        return expected - 1, Broken(head.kiosk, head.epoch, expected, "cannot be read")
+    query = select(Event).where(Event.kiosk == head.kiosk, Event.epoch == head.epoch).order_by(Event.seq)
+    rows = iter(session.scalars(query.execution_options(yield_per=1000)))
+    alone = False  # after an unreadable row the rest is read one by one, to name the right one
+    while True:
+        try:
+            event = next(rows, None)
+        except (ValueError, TypeError):  # a changed byte can make a time or a body unreadable
+            if alone:
+                return expected - 1, Broken(head.kiosk, head.epoch, expected, "cannot be read")
+            rest = query.where(Event.seq >= expected)
+            rows, alone = iter(session.scalars(rest.execution_options(yield_per=1))), True
+            continue
+        if event is None:
+            break
+        fault = _fault(event, expected, prev)
+        if fault:
+            return expected - 1, Broken(head.kiosk, head.epoch, event.seq, fault)
+        prev, expected = event.hash, expected + 1
     if expected - 1 != head.seq or prev != head.hash:
         return expected - 1, Broken(head.kiosk, head.epoch, expected, "events are missing at the end")
     return expected - 1, None

@@ -45,12 +45,12 @@ class House:
         except (KeyError, ValueError) as error:
             raise NotOffered(f"{order.scheme}/{order.service}/{order.kind}") from error
 
-    # -- events ----------------------------------------------------------------------------------------------------------
+    # -- events -----------------------------------------------------------------------------------
 
     def log(self, session: Session, kind: str, body: dict[str, Any] | None = None, order: Order | None = None) -> None:
         journal.append(session, self.origin, kind, body, order_no=order.number if order else None)
 
-    # -- sealed data -----------------------------------------------------------------------------------------------------
+    # -- sealed data ------------------------------------------------------------------------------
 
     def data(self, order: Order) -> dict[str, Any]:
         """The order's personal data: ``card``, ``token``, ``form``, ``role``, ... An empty dict for a new order."""
@@ -82,7 +82,7 @@ class House:
     def get_file(self, order: Order, digest: str) -> bytes:
         return self.files.get(order.wrapped_key, order.number, digest)
 
-    # -- orders ----------------------------------------------------------------------------------------------------------
+    # -- orders -----------------------------------------------------------------------------------
 
     def open_order(self, session: Session, scheme: str, service: str, kind: str) -> Order:
         order = Order(
@@ -116,9 +116,11 @@ class House:
             order.progress = progress
             self.log(session, "step.done" if done else "step.reopened", {"step": step}, order)
 
-    # -- effects and tasks -----------------------------------------------------------------------------------------------
+    # -- effects and tasks ------------------------------------------------------------------------
 
-    def task(self, session: Session, kind: str, facts: dict[str, Any], order: Order | None = None, subject: str = "") -> Task:
+    def task(
+        self, session: Session, kind: str, facts: dict[str, Any], order: Order | None = None, subject: str = ""
+    ) -> Task:
         """Ask for a clerk; the same open task is not asked for twice."""
         query = select(Task).where(Task.kind == kind, Task.subject == subject, Task.closed_at.is_(None))
         query = query.where(Task.order_id == (order.id if order else None))
@@ -129,4 +131,3 @@ class House:
         session.add(task)
         self.log(session, "task.opened", {"task": kind, "subject": subject, **facts}, order)
         return task
-

@@ -31,7 +31,7 @@ KEYBOARDS = {
 YES_NO = (("yes", "是"), ("no", "否"))
 
 
-class Checked(StringField):
+class Checked(StringField):  # type: ignore[misc]
     """A text field whose value is normalised and judged by the rules of its kind."""
 
     def __init__(self, spec: FormField, **kwargs: Any) -> None:
@@ -43,7 +43,9 @@ class Checked(StringField):
         self.data = value
         if not value:
             if self.spec.required and not self.spec.either:
-                raise StopValidation(f"请{'选择' if self.spec.type in ('choice', 'yes_no') else '填写'}{self.spec.label}。")
+                raise StopValidation(
+                    f"请{'选择' if self.spec.type in ('choice', 'yes_no') else '填写'}{self.spec.label}。"
+                )
             return
         if len(value) > self.spec.max_length:
             raise StopValidation(f"{self.spec.label}最多 {self.spec.max_length} 个字。")
@@ -63,9 +65,7 @@ def _form_class(fields: tuple[FormField, ...]) -> type[Form]:
     return type("Group", (Form,), {spec.name: Checked(spec) for spec in fields})
 
 
-def validate(
-    fields: Sequence[FormField], given: Mapping[str, str]
-) -> tuple[dict[str, str], dict[str, str]]:
+def validate(fields: Sequence[FormField], given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """(normalised values, sentence per wrong field). Either/or groups want at least one of theirs."""
     form = _form_class(tuple(fields))(data={})
     for field in form:

@@ -101,7 +101,9 @@ def leave(session: Session, house: House, order: Order) -> None:
             cancel_payment(session, house, order)
 
 
-def settle(session: Session, house: House, payment: Payment, transaction_id: str | None, paid_at: dt.datetime | None) -> None:
+def settle(
+    session: Session, house: House, payment: Payment, transaction_id: str | None, paid_at: dt.datetime | None
+) -> None:
     """The gateway says paid, and amount and merchant were checked: one transaction takes the order on."""
     order = payment.order
     payment.transaction_id, payment.paid_at = transaction_id, paid_at or now()
@@ -147,7 +149,9 @@ def next_write(session: Session, house: House, order: Order) -> None:
     _, service, _ = house.offer(order)
     for certificate in order.certificates:
         if certificate.state != "confirmed":
-            first = "token.adopt" if service.operation == Operation.new and certificate.state == "planned" else "write.key"
+            first = (
+                "token.adopt" if service.operation == Operation.new and certificate.state == "planned" else "write.key"
+            )
             following = {"keyed": "ca.issue", "issued": "write.certificate", "written": "ca.confirm"}
             effects.enqueue(session, order, following.get(certificate.state, first), str(certificate.position))
             return

@@ -15,7 +15,9 @@ SEAL = "seal"  # material code of the captured seal or signature
 
 @dataclass(frozen=True)
 class Step:
-    """One page of the journey. ``code`` stands in its address, ``kind`` says which page draws it, ``arg`` which one of a kind."""
+    """One page of the journey. ``code`` stands in its address, ``kind`` says which page draws it, ``arg`` which
+    one of a kind.
+    """
 
     code: str
     kind: str

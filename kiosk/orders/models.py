@@ -54,7 +54,9 @@ class Order(Base):
 
 
 class Visit(Base):
-    """One person's time at the screen. The cookie holds only the random ``token``; wiping the visit wipes the screen."""
+    """One person's time at the screen. The cookie holds only the random ``token``; wiping the visit wipes the
+    screen.
+    """
 
     __tablename__ = "visit"
 
@@ -203,7 +205,7 @@ class Effect(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int | None] = mapped_column(ForeignKey("order.id"))
     kind: Mapped[str] = mapped_column(String(40))
-    subject: Mapped[str] = mapped_column(String(60), default="")  # a material's code, a payment's number, a certificate's id
+    subject: Mapped[str] = mapped_column(String(60), default="")  # a material, a payment's number, a position
     lane: Mapped[str] = mapped_column(String(12))
     state: Mapped[str] = mapped_column(String(12), default=EffectState.QUEUED)
     tries: Mapped[int] = mapped_column(default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from kiosk.catalogue import met
@@ -69,8 +70,14 @@ def _picture(house: House, order: Order, digest: str | None) -> bytes | None:
     return house.get_file(order, digest) if digest else None
 
 
+def _day(moment: dt.datetime | None) -> str:
+    return moment.astimezone(BEIJING).date().isoformat() if moment else ""
+
+
 def receipt(house: House, order: Order) -> dict[str, Any]:
-    """Order, items, amounts, payment, certificate and hotline, for the receipt printer. No identity number stands on it."""
+    """Order, items, amounts, payment, certificate and hotline, for the receipt printer. No identity number stands
+    on it.
+    """
     scheme, service, _ = house.offer(order)
     paid = next((p for p in order.payments if p.state == PaymentState.SUCCEEDED and p.refund is None), None)
     kind = "单位证书" if order.kind == "unit" else "个人证书"
@@ -85,12 +92,12 @@ def receipt(house: House, order: Order) -> dict[str, Any]:
         "channel": CHANNELS.get(order.channel or "", ""),
         "payment_number": paid.out_trade_no if paid else "",
         "transaction_id": paid.transaction_id or "" if paid else "",
-        "paid_at": paid.paid_at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S") if paid and paid.paid_at else "",
+        "paid_at": f"{paid.paid_at.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}" if paid and paid.paid_at else "",
         "certificates": [
             {
                 "serial": certificate.serial or "",
                 "token": certificate.token_serial or "",
-                "not_after": certificate.not_after.astimezone(BEIJING).date().isoformat() if certificate.not_after else "",
+                "not_after": _day(certificate.not_after),
             }
             for certificate in order.certificates
         ],

@@ -42,7 +42,9 @@ class RefundState(StrEnum):
 
 
 class EffectState(StrEnum):
-    """Where one effect stands. ``waiting`` = begun, and to be looked at again (a card not yet laid, a trade still open)."""
+    """Where one effect stands. ``waiting`` = begun, and to be looked at again (a card not yet laid, a trade still
+    open).
+    """
 
     QUEUED = "queued"
     RUNNING = "running"

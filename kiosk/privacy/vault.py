@@ -1,8 +1,11 @@
 """AES-256-GCM sealing with one data key per order.
 
-The order's key is random and wrapped by the kiosk's master key; destroying the wrapped key shreds the person's data while the
-journal, which holds none of it, still verifies. Associated data is ``table.column.row``, so a sealed value cannot be moved
-to another row. A blind index is HMAC-SHA256 under a key derived from the master key: equal values can be found, not read.
+The order's key is random and wrapped by the kiosk's master key; destroying the wrapped key shreds the person's data
+while the
+journal, which holds none of it, still verifies. Associated data is ``table.column.row``, so a sealed value cannot be
+moved
+to another row. A blind index is HMAC-SHA256 under a key derived from the master key: equal values can be found, not
+read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What a customer brings to the simulated kiosk: persons with their ID cards, and pages to lay on the glass.
 
-``GET /state`` lists people (as the ID reader's ``lay`` wants them) and pages; ``GET /files/pages/<name>.png`` is a page at 300 dpi.
+``GET /state`` lists people (as the ID reader's ``lay`` wants them) and pages; ``GET /files/pages/<name>.png`` is a
+page at 300 dpi.
 Verb ``page {name, unit, person, number}`` draws a page for a given owner and answers its file name.
 """
 

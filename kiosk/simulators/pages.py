@@ -1,4 +1,6 @@
-"""Fictitious A4 pages at 300 dpi, as they would lie on the glass: licence, ID card copy, letter, permit, form with a seal."""
+"""Fictitious A4 pages at 300 dpi, as they would lie on the glass: licence, ID card copy, letter, permit, form with
+a seal.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def seal(unit: str, diameter_mm: float = 42.0, strength: float = 1.0) -> Image.I
     middle, radius = side / 2, diameter_mm * MM
     ink = Image.new("L", (side, side), 0)
     draw = ImageDraw.Draw(ink)
-    draw.ellipse((middle - radius, middle - radius, middle + radius, middle + radius), outline=255, width=round(2.4 * MM))
+    draw.ellipse(
+        (middle - radius, middle - radius, middle + radius, middle + radius), outline=255, width=round(2.4 * MM)
+    )
     points = []
     for corner in range(10):
         reach = radius * (0.33 if corner % 2 == 0 else 0.13)
@@ -54,7 +58,10 @@ def seal(unit: str, diameter_mm: float = 42.0, strength: float = 1.0) -> Image.I
         tile = Image.new("L", (round(font.size * 1.3),) * 2, 0)
         ImageDraw.Draw(tile).text((tile.width / 2, tile.height / 2), letter, font=font, fill=255, anchor="mm")
         tile = tile.rotate(-(angle + 90), resample=Image.Resampling.BICUBIC)
-        spot = (middle + radius * 0.74 * math.cos(math.radians(angle)), middle + radius * 0.74 * math.sin(math.radians(angle)))
+        spot = (
+            middle + radius * 0.74 * math.cos(math.radians(angle)),
+            middle + radius * 0.74 * math.sin(math.radians(angle)),
+        )
         ink.paste(255, (round(spot[0] - tile.width / 2), round(spot[1] - tile.height / 2)), tile)
     ink = ink.resize((side // 2, side // 2), Image.Resampling.LANCZOS).filter(ImageFilter.GaussianBlur(0.8))
     ink = ink.point(lambda value: round(value * 0.92 * strength))
@@ -100,19 +107,44 @@ def _licence(unit: str, person: str, number: str) -> Image.Image:
 def _id_copy(unit: str, person: str, number: str, back: bool) -> Image.Image:
     page, draw = _page()
     left, top = 62, 60
-    draw.rounded_rectangle((left * MM, top * MM, (left + 85.6) * MM, (top + 54) * MM), 3.2 * MM, outline=(70, 70, 70), width=4, fill=(240, 240, 240))
+    draw.rounded_rectangle(
+        (left * MM, top * MM, (left + 85.6) * MM, (top + 54) * MM),
+        3.2 * MM,
+        outline=(70, 70, 70),
+        width=4,
+        fill=(240, 240, 240),
+    )
     if back:
-        draw.text(((left + 50) * MM, (top + 14) * MM), "中华人民共和国", font=_font(4.6, SERIF), fill=(30, 30, 30), anchor="mm")
-        draw.text(((left + 50) * MM, (top + 23) * MM), "居民身份证", font=_font(6, SERIF), fill=(30, 30, 30), anchor="mm")
+        draw.text(
+            ((left + 50) * MM, (top + 14) * MM),
+            "中华人民共和国",
+            font=_font(4.6, SERIF),
+            fill=(30, 30, 30),
+            anchor="mm",
+        )
+        draw.text(
+            ((left + 50) * MM, (top + 23) * MM), "居民身份证", font=_font(6, SERIF), fill=(30, 30, 30), anchor="mm"
+        )
         draw.text(((left + 20) * MM, (top + 38) * MM), "签发机关　示例市公安局", font=_font(3), fill=(30, 30, 30))
-        draw.text(((left + 20) * MM, (top + 45) * MM), "有效期限　2018.05.01-2038.05.01", font=_font(3), fill=(30, 30, 30))
+        draw.text(
+            ((left + 20) * MM, (top + 45) * MM), "有效期限　2018.05.01-2038.05.01", font=_font(3), fill=(30, 30, 30)
+        )
     else:
         birth = number[6:14] if len(number) == 18 else "19900101"
-        rows = [f"姓名　{person}", "性别　男　民族　汉", f"出生　{birth[:4]}年{birth[4:6]}月{birth[6:]}日", "住址　湖南省益阳市赫山区示例路1号"]
+        rows = [
+            f"姓名　{person}",
+            "性别　男　民族　汉",
+            f"出生　{birth[:4]}年{birth[4:6]}月{birth[6:]}日",
+            "住址　湖南省益阳市赫山区示例路1号",
+        ]
         for index, row in enumerate(rows):
             draw.text(((left + 6) * MM, (top + 6 + index * 8) * MM), row, font=_font(3.1), fill=(30, 30, 30))
         draw.text(((left + 6) * MM, (top + 45) * MM), f"公民身份号码　{number}", font=_font(3.3), fill=(30, 30, 30))
-        draw.rectangle(((left + 60) * MM, (top + 6) * MM, (left + 81) * MM, (top + 34) * MM), fill=(190, 190, 190), outline=(90, 90, 90))
+        draw.rectangle(
+            ((left + 60) * MM, (top + 6) * MM, (left + 81) * MM, (top + 34) * MM),
+            fill=(190, 190, 190),
+            outline=(90, 90, 90),
+        )
     draw.text((28 * MM, 150 * MM), "与原件一致，仅用于办理数字证书", font=_font(4.6), fill=(25, 25, 25))
     _put(page, seal(unit), 140, 190)
     return page
@@ -120,7 +152,15 @@ def _id_copy(unit: str, person: str, number: str, back: bool) -> Image.Image:
 
 def _letter(unit: str, person: str, number: str) -> Image.Image:
     page, draw = _page()
-    rows = [f"{unit}　委托　{person}", f"（证件号码　{number}）", "到受理点办理数字证书延期　1　张。", "被委托人不得转委托，本委托仅用于本次业务。", "", "单位（盖章）：", "日期：2026 年 11 月 21 日"]
+    rows = [
+        f"{unit}　委托　{person}",
+        f"（证件号码　{number}）",
+        "到受理点办理数字证书延期　1　张。",
+        "被委托人不得转委托，本委托仅用于本次业务。",
+        "",
+        "单位（盖章）：",
+        "日期：2026 年 11 月 21 日",
+    ]
     _lines(draw, "授 权 委 托 书", rows)
     _put(page, seal(unit), 120, 160)
     return page
@@ -128,7 +168,12 @@ def _letter(unit: str, person: str, number: str) -> Image.Image:
 
 def _permit(unit: str, person: str, number: str) -> Image.Image:
     page, draw = _page()
-    rows = [f"单位名称　{unit}", "证书编号　D243000000（示例）", "资质等级　建筑工程施工总承包叁级", "有效期至　2029年12月31日"]
+    rows = [
+        f"单位名称　{unit}",
+        "证书编号　D243000000（示例）",
+        "资质等级　建筑工程施工总承包叁级",
+        "有效期至　2029年12月31日",
+    ]
     _lines(draw, "资 质 证 书", rows, 80)
     _put(page, seal("示例主管部门审批专用章"), 145, 200)
     return page

@@ -1,6 +1,7 @@
 """The bench (试验台): hands for the simulated world. Only there when simulators run.
 
-Each tap is sent to a simulator's control port, from outside, as a hand would move a card or a phone; no driver knows of it.
+Each tap is sent to a simulator's control port, from outside, as a hand would move a card or a phone; no driver knows
+of it.
 """
 
 from __future__ import annotations

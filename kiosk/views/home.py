@@ -80,7 +80,12 @@ def index() -> str | Response:
         )
     template = "home/index.html"
     return render_template(
-        template, schemes=schemes, chosen=chosen, cards=cards, open_now=chosen.open_at(now()), timed_out=g.get("timed_out")
+        template,
+        schemes=schemes,
+        chosen=chosen,
+        cards=cards,
+        open_now=chosen.open_at(now()),
+        timed_out=g.get("timed_out"),
     )
 
 

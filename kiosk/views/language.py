@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from flask import has_request_context, session
-from flask_babel import Babel, gettext, lazy_gettext
+from flask_babel import Babel, lazy_gettext
+from flask_babel import gettext as _translate
 
 babel = Babel()
+
+
+def gettext(text: str, **values: object) -> str:
+    """The text in the visitor's language; the Chinese text itself is the key."""
+    return str(_translate(text, **values))
 
 
 def locale() -> str:

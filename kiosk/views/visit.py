@@ -1,6 +1,7 @@
 """One person's time at the screen: which order is his, when he was last seen, and how everything is wiped.
 
-The cookie holds a random token and the look of the screen, nothing else. PINs typed here are kept in this process's memory
+The cookie holds a random token and the look of the screen, nothing else. PINs typed here are kept in this process's
+memory
 until the visit ends, so that a restarted worker can be given one again; they are never written down.
 """
 
@@ -73,7 +74,9 @@ def order() -> Order | None:
 
 
 def wipe() -> None:
-    """End the visit: the unpaid order is void, PINs are forgotten, the cookie is emptied but for the look of the screen."""
+    """End the visit: the unpaid order is void, PINs are forgotten, the cookie is emptied but for the look of the
+    screen.
+    """
     token = session.pop("visit", None)
     kept = {key: session[key] for key in ("lang", "elder", "low", "muted") if key in session}
     session.clear()
@@ -106,7 +109,7 @@ def sweep() -> int:
         return len(stale)
 
 
-# -- PINs ----------------------------------------------------------------------------------------------------------------
+# -- PINs ----------------------------------------------------------------------------------------
 
 
 def send_pin(order_id: int, pin: str) -> bool:
@@ -117,7 +120,9 @@ def send_pin(order_id: int, pin: str) -> bool:
 
 
 def send_pin_again(order_id: int) -> bool:
-    """After a restart of the worker: the PIN that was typed in this visit, once more. False when it is not known here."""
+    """After a restart of the worker: the PIN that was typed in this visit, once more. False when it is not known
+    here.
+    """
     with _lock:
         found = _kept.get(order_id)
     if found is None or time.monotonic() - found[0] > pins.LIFETIME:

@@ -1,6 +1,7 @@
 """The engine: takes effects one by one, keeps *begun* and *ended* around each, and asks first after a crash.
 
-Lanes run side by side (one thread each), effects of one lane one after the other. Enqueueing an effect happens in the same
+Lanes run side by side (one thread each), effects of one lane one after the other. Enqueueing an effect happens in the
+same
 transaction as the state change that asks for it, so neither can be lost without the other.
 """
 
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 from kiosk.db import db, now, write
 from kiosk.hardware.errors import DeviceCrashed, DeviceError, DeviceTimeout
 from kiosk.orders.book import House
-from kiosk.orders.models import Effect, Order
+from kiosk.orders.models import Effect
 from kiosk.orders.states import EffectState
 from kiosk.worker import checkpoints
 from kiosk.worker.outcomes import Again, Done, Failed, Handler, Job, Outcome, Unknown
@@ -41,7 +42,7 @@ class Engine:
         self._wake = {lane: threading.Event() for lane in self.lanes}
         self._stop = threading.Event()
 
-    # -- running ---------------------------------------------------------------------------------------------------------
+    # -- running ----------------------------------------------------------------------------------
 
     def nudge(self) -> None:
         for event in self._wake.values():
@@ -89,7 +90,7 @@ class Engine:
             self.run(effect_id)
             return True
 
-    # -- one effect ------------------------------------------------------------------------------------------------------
+    # -- one effect -------------------------------------------------------------------------------
 
     def run(self, effect_id: int) -> None:
         begun = self._begin(effect_id)
@@ -193,4 +194,3 @@ class Engine:
             job.log("effect.unknown", body)
         if asked == ASKS:
             handler.parked(job, outcome)
-

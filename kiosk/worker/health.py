@@ -46,19 +46,19 @@ def probe(world: World) -> dict[str, Health]:
         try:
             found[name] = ask()
         except DeviceBusy:
-            found[name] = Health(Level.busy, "device_busy", "")
+            found[name] = Health(Level.BUSY, "device_busy", "")
         except (DeviceError, CaError) as error:
-            level = Level.unknown if error.code == "not_configured" else Level.failed
+            level = Level.UNKNOWN if error.code == "not_configured" else Level.FAILED
             found[name] = Health(level, error.code, "")
         except Exception as error:  # a broken part must not hide the others
             log.exception("health of %s", name)
-            found[name] = Health(Level.unknown, "internal", type(error).__name__)
+            found[name] = Health(Level.UNKNOWN, "internal", type(error).__name__)
     return found
 
 
 def may_serve(found: dict[str, Health]) -> bool:
     """Whether this kiosk may take customers."""
-    good = (Level.fine, Level.warning, Level.busy)
+    good = (Level.FINE, Level.WARNING, Level.BUSY)
     gateways = any(found[name].level in good for name in ("wechat", "alipay") if name in found)
     return gateways and all(found[name].level in good for name in NEEDED)
 
@@ -72,23 +72,23 @@ def _device(world: World, name: str) -> Health:
 def _ca(world: World) -> tuple[Health, Health]:
     skew = abs((world.ca.clock() - now()).total_seconds())
     if skew > world.settings.max_clock_skew:
-        return Health(Level.fine, "", ""), Health(Level.failed, "clock_skew", f"{skew:.0f} s")
-    return Health(Level.fine, "", ""), Health(Level.fine, "", f"{skew:.1f} s")
+        return Health(Level.FINE, "", ""), Health(Level.FAILED, "clock_skew", f"{skew:.0f} s")
+    return Health(Level.FINE, "", ""), Health(Level.FINE, "", f"{skew:.1f} s")
 
 
 def _gateway(world: World, name: str) -> Health:
     found = world.channel(name).probe()
     if not found.reachable:
-        return Health(Level.failed, "gateway_unreachable", found.reason or "")
+        return Health(Level.FAILED, "gateway_unreachable", found.reason or "")
     if abs(found.skew_seconds or 0) > 300:
-        return Health(Level.failed, "clock_skew", f"{found.skew_seconds:.0f} s")
-    return Health(Level.fine, "", "")
+        return Health(Level.FAILED, "clock_skew", f"{found.skew_seconds:.0f} s")
+    return Health(Level.FINE, "", "")
 
 
 def _disk(world: World) -> Health:
     free = shutil.disk_usage(world.settings.home).free
-    level = Level.failed if free < NO_DISK else Level.warning if free < LOW_DISK else Level.fine
-    return Health(level, "" if level == Level.fine else "disk_full", f"{free // 1024**2} MB")
+    level = Level.FAILED if free < NO_DISK else Level.WARNING if free < LOW_DISK else Level.FINE
+    return Health(level, "" if level == Level.FINE else "disk_full", f"{free // 1024**2} MB")
 
 
 def keep(found: dict[str, Health]) -> None:
@@ -118,6 +118,6 @@ def fresh(wait: float = 15.0) -> dict[str, Health]:
         if rows and all(row.at >= limit for row in rows):
             return {row.name: Health(Level(row.level), row.code, row.detail) for row in rows}
         if time.monotonic() > until:
-            stale = Health(Level.unknown, "worker_silent", "")
+            stale = Health(Level.UNKNOWN, "worker_silent", "")
             return {row.name: stale for row in rows} or {"worker": stale}
         time.sleep(0.2)

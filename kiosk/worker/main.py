@@ -81,5 +81,3 @@ def main(app: Flask) -> int:
     world.close()
     os.close(lock)
     return 0
-
-

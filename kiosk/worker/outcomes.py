@@ -15,7 +15,9 @@ from kiosk.worker.world import World
 
 @dataclass(frozen=True)
 class Done:
-    """It happened. ``facts`` are journalled and hold no personal data; ``private`` is for :meth:`Handler.conclude` alone."""
+    """It happened. ``facts`` are journalled and hold no personal data; ``private`` is for :meth:`Handler.conclude`
+    alone.
+    """
 
     facts: dict[str, Any] = field(default_factory=dict)
     private: Any = None
@@ -52,7 +54,7 @@ Outcome = Done | Again | Failed | Unknown
 
 @dataclass
 class Job:
-    """One effect at work. ``session`` is only to be used inside plan, conclude, failed and parked (one transaction each)."""
+    """One effect at work. ``session`` is for plan, conclude, failed and parked only (one transaction each)."""
 
     session: Session
     house: House

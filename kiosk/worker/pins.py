@@ -43,7 +43,7 @@ class Pins:
 
 
 class PinServer(threading.Thread):
-    """Listens on ``path`` (mode 0600). One JSON line in, ``ok`` out: ``{"order": 1, "pin": "…"}``, ``{"forget": 1}`` or ``{}``."""
+    """Listens on ``path`` (mode 0600): one JSON line in, ``{"order", "pin"}``, ``{"forget"}`` or ``{}``; ``ok`` out."""
 
     def __init__(self, path: Path, pins: Pins, nudge: Callable[[], None]) -> None:
         super().__init__(name="pins", daemon=True)

@@ -25,7 +25,7 @@ class World:
         self._ca: Connector | None = None
         self._lock = threading.Lock()
 
-    # -- devices ---------------------------------------------------------------------------------------------------------
+    # -- devices ----------------------------------------------------------------------------------
 
     def _child(self, name: str, factory: str, options: dict[str, Any], **more: Any) -> Child:
         with self._lock:
@@ -78,7 +78,7 @@ class World:
             raise DeviceMissing("not_configured", device=name)
         return address
 
-    # -- certification authority -----------------------------------------------------------------------------------------
+    # -- certification authority ------------------------------------------------------------------
 
     @property
     def ca(self) -> Connector:
@@ -89,7 +89,7 @@ class World:
                 self._ca = EmbeddedCa(self.settings.ca_home)
             return self._ca
 
-    # -- money -----------------------------------------------------------------------------------------------------------
+    # -- money ------------------------------------------------------------------------------------
 
     def channel(self, name: str) -> QrChannel:
         """The payment channel of that name; :class:`DeviceMissing` when the operator has not set it up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -110,12 +111,18 @@ def take(walk: Walk, group: str, form: Mapping[str, str]) -> tuple[dict[str, str
     return {name: value for name, value in values.items() if name not in locked}, errors
 
 
+def step_address(code: str, from_check: bool = False) -> str:
+    """Address of a step's page; ``from_check`` brings the person back to the check page afterwards."""
+    address = url_for("journey.step", code=code)
+    return f"{address}?from=check" if from_check else address
+
+
 def summary(walk: Walk) -> list[tuple[str, str, str | None]]:
     """(label, value, address of 修改) of everything the person said."""
     change = {step.code for step in walk.way}
 
     def link(code: str) -> str | None:
-        return url_for("journey.step", code=code, **{"from": "check"}) if code in change else None
+        return step_address(code, from_check=True) if code in change else None
 
     name = walk.service.name_en if locale() == "en" else walk.service.name
     kind = _("单位证书") if walk.order.kind == "unit" else _("个人证书")
@@ -159,7 +166,7 @@ def weak_pin(pin: str, data: Mapping[str, Any]) -> str | None:
     if not 6 <= len(pin) <= 16 or not pin.isascii() or not pin.isalnum():
         return _("密码为 6 到 16 位数字或字母。")
     digits = pin if pin.isdecimal() else ""
-    steps = {(ord(b) - ord(a)) for a, b in zip(pin, pin[1:], strict=False)}
+    steps = {(ord(b) - ord(a)) for a, b in itertools.pairwise(pin)}
     if len(set(pin)) <= 2 or steps in ({1}, {-1}):
         return _("密码太简单，请不要用相同或连续的数字。")
     number = data.get("card", {}).get("number", "")

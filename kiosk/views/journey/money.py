@@ -1,4 +1,6 @@
-"""Paying: preflight, choice of channel, the code and its countdown, cancelling. Every page reads the local database only."""
+"""Paying: preflight, choice of channel, the code and its countdown, cancelling. Every page reads the local
+database only.
+"""
 
 from __future__ import annotations
 
@@ -126,5 +128,3 @@ def pay_code() -> Response:
     out = io.BytesIO()
     segno.make(payment.code_url, error="m").save(out, kind="svg", scale=8, border=2, xmldecl=False)
     return Response(out.getvalue(), mimetype="image/svg+xml")
-
-

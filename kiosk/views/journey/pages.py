@@ -20,7 +20,9 @@ Refusal = dict[str, Any]
 
 
 class Page:
-    """``context`` is what the template needs. ``submit`` returns None (go on), {} (same page again) or the refusal to show."""
+    """``context`` is what the template needs. ``submit`` returns None (go on), {} (same page again) or the refusal
+    to show.
+    """
 
     template = "journey/plain.html"
 
@@ -198,7 +200,12 @@ class TermPage(Page):
     def context(self, walk: Walk) -> dict[str, Any]:
         terms = [(str(years), walk.offer.price(years)) for years in walk.offer.terms]
         options = [
-            (years, _("%(n)s 年　%(amount)s 元", n=years, amount=amount // 100) if amount else _("%(n)s 年　未定价", n=years))
+            (
+                years,
+                _("%(n)s 年　%(amount)s 元", n=years, amount=amount // 100)
+                if amount
+                else _("%(n)s 年　未定价", n=years),
+            )
             for years, amount in terms
         ]
         chosen = str(walk.order.years) if walk.order.years else None
@@ -239,7 +246,7 @@ class MaterialPage(Page):
 
     def context(self, walk: Walk) -> dict[str, Any]:
         subject = walk.step.arg
-        shared = {
+        shared: dict[str, Any] = {
             "drawing": "lay-page",
             "title": _("请放好：%(name)s", name=walk.step.title),
             "text": _("正面朝下放在玻璃上，对齐角上的箭头，盖上盖子。"),
@@ -278,7 +285,11 @@ class CheckPage(Page):
     template = "journey/check.html"
 
     def context(self, walk: Walk) -> dict[str, Any]:
-        return {"rows": fields.summary(walk), "amount": fulfil.price(walk.house, walk.order), "signed": bool(walk.data.get("signature"))}
+        return {
+            "rows": fields.summary(walk),
+            "amount": fulfil.price(walk.house, walk.order),
+            "signed": bool(walk.data.get("signature")),
+        }
 
     def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
         open_step = journey.first_open(walk.house, walk.order, walk.data, walk.way)

@@ -11,6 +11,7 @@ from kiosk.views import visit
 from kiosk.views.frame import house
 from kiosk.views.journey import pages
 from kiosk.views.journey.context import Walk, changing, go, reading, where, with_order
+from kiosk.views.journey.fields import step_address
 from kiosk.views.language import gettext as _
 
 blueprint = Blueprint("journey", __name__)
@@ -80,7 +81,7 @@ def _onward(walk: Walk, code: str) -> str:
     walk.refresh()
     open_step = journey.first_open(walk.house, order, walk.data, walk.way)
     if request.form.get("from") == "check":
-        return url_for("journey.step", code=open_step.code, **({} if open_step.kind == "check" else {"from": "check"}))
+        return step_address(open_step.code, from_check=open_step.kind != "check")
     codes = [item.code for item in walk.way]
     following = codes[min(codes.index(code) + 1, len(codes) - 1)] if code in codes else open_step.code
     target = next(item for item in walk.way if item.code == following)

@@ -37,7 +37,7 @@ def _status(session: Session, order: Order) -> dict[str, Any]:
     newest = {effect.kind: effect for effect in session.scalars(query)}
     current = next((effect for effect in newest.values() if effect.state in LIVE), None)
     note = current.note if current else None
-    _, service, _offer = house().offer(order)
+    service = house().offer(order)[1]
     kinds = [kind for kind in TITLES if kind != "token.adopt" or service.operation == Operation.new]
     steps = [(_(TITLES[kind]), _step_state(newest.get(kind)), "") for kind in kinds]
     review = order.state == State.PAID and bool(service.review)
@@ -106,7 +106,7 @@ def work_pin() -> Response:
 def done() -> str:
     order = visit.order()
     assert order is not None
-    _, service, _offer = house().offer(order)
+    service = house().offer(order)[1]
     rows = [(_("业务单号"), order.number)]
     for certificate in order.certificates:
         rows.append((_("UKey 编号"), certificate.token_serial or ""))

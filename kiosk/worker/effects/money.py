@@ -164,7 +164,14 @@ class RefundPayment(Handler):
     def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
         refund = self._refund(job)
         payment = refund.payment
-        inputs = (payment.channel, refund.out_refund_no, payment.out_trade_no, refund.amount, payment.amount, refund.reason)
+        inputs = (
+            payment.channel,
+            refund.out_refund_no,
+            payment.out_trade_no,
+            refund.amount,
+            payment.amount,
+            refund.reason,
+        )
         return {"number": refund.out_refund_no, "amount": refund.amount}, inputs
 
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:

@@ -1,4 +1,6 @@
-"""Papers: made by the press, printed by the printers. A printer cannot be asked, so nothing is ever printed twice by itself."""
+"""Papers: made by the press, printed by the printers. A printer cannot be asked, so nothing is ever printed twice
+by itself.
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class Preflight(Handler):
     @staticmethod
     def _printer(world: World) -> str | None:
         health = world.receipt_printer.call("health", deadline=10)
-        return health.code or "printer_failed" if health.level in (Level.failed, Level.unknown) else None
+        return health.code or "printer_failed" if health.level in (Level.FAILED, Level.UNKNOWN) else None
 
     @staticmethod
     def _disk(world: World) -> str | None:

@@ -1,6 +1,7 @@
 """Key, request, certificate, proof: one certificate onto one UKey, so that a cut at any point loses nothing.
 
-The order of things (research and Dogtag TPS agree): new key beside the old one, certificate, read back, proof by a signature;
+The order of things (research and Dogtag TPS agree): new key beside the old one, certificate, read back, proof by a
+signature;
 only then the CA hears that the old certificate is superseded. Nothing is ever deleted from a UKey here.
 """
 
@@ -223,16 +224,16 @@ class CaIssue(Handler):
 
 
 class WriteCertificate(TokenHandler):
-    """The certificate onto the UKey, read back byte by byte and proven by a signature; the old pair must still be whole."""
+    """The certificate onto the UKey, read back byte by byte and proven by a signature; the old pair must still be
+    whole.
+    """
 
     kind = "write.certificate"
 
     def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
         certificate = certificate_of(job)
         assert certificate.certificate_der is not None
-        der = job.house.unseal(
-            job.order, certificate.certificate_der, f"certificate.certificate_der.{certificate.id}"
-        )
+        der = job.house.unseal(job.order, certificate.certificate_der, f"certificate.certificate_der.{certificate.id}")
         inputs = {
             "order": job.order.id,
             "token": certificate.token_serial,

@@ -1,0 +1,47 @@
+"""Fixtures every room shares: a kiosk's house on a fresh SQLite in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from kiosk import catalogue, config, db
+from kiosk.orders.book import House
+from kiosk.privacy import Vault
+from kiosk.privacy.files import SealedFiles
+
+
+@pytest.fixture(scope="session")
+def schemes() -> catalogue.Catalogue:
+    """The shipped catalogue, read once."""
+    return catalogue.load()
+
+
+@pytest.fixture
+def house(tmp_path: Path, schemes: catalogue.Catalogue) -> House:
+    """Settings, catalogue, keys and files of a kiosk without simulators."""
+    settings = config.load({}, home=str(tmp_path / "home"), simulators=False)
+    for folder in (settings.home, settings.files, settings.run):
+        folder.mkdir(parents=True, exist_ok=True)
+    vault = Vault.from_file(settings.secrets / "master.key")
+    return House(settings, schemes, vault, SealedFiles(settings.files, vault))
+
+
+@pytest.fixture
+def core(house: House) -> Iterator[Flask]:
+    """The database and the house, without any page: what orders, journal and worker need."""
+    import kiosk.journal.models
+    import kiosk.orders.models  # noqa: F401
+
+    app = Flask("core")
+    app.config["SQLALCHEMY_DATABASE_URI"] = house.settings.database_url
+    app.extensions["house"] = house
+    db.init(app)
+    with app.app_context():
+        db.db.create_all()
+        yield app
+        db.db.session.remove()
+        db.db.engine.dispose()
