@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kiosk.documents.errors import TextMissing
+from kiosk.documents.errors import PageOverflow, TextMissing
 from kiosk.documents.sheet import Sheet
 from kiosk.documents.text import chinese_date, clean, yuan
 
@@ -23,6 +23,8 @@ DELEGATIONS = (
 )
 """What a letter of authorisation counts (授权委托书 of the platforms)."""
 MAX_APPLICANTS = 10
+BAND = 6.5
+LOWEST_ROW = 6.3
 _WIDE_TYPES = frozenset(("address", "org_name", "choice"))
 
 
@@ -78,9 +80,15 @@ def _pairs(cells: list[Cell]) -> list[tuple[Cell, ...]]:
 
 
 def row_height(found: list[Group], available_mm: float) -> float:
-    """Height of a row so that all bands (6.5 mm) and rows fill at most the available height; between 6.5 and 9.5 mm."""
+    """Height of a row in which all bands (6.5 mm) and rows fill the available height; at most 9.5 mm.
+
+    PageOverflow when rows would be lower than 6.5 mm: the page is never cut off silently.
+    """
     rows = sum(len(group.rows) for group in found)
-    return min(9.5, max(6.5, (available_mm - 6.5 * len(found)) / max(1, rows)))
+    high = (available_mm - BAND * len(found)) / max(1, rows)
+    if high < LOWEST_ROW:
+        raise PageOverflow(paper="certificate_application", rows=rows)
+    return round(min(9.5, high), 2)
 
 
 def applicants(value: object, least: int = 3) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from kiosk.documents.errors import TextMissing
 from kiosk.documents.geometry import GEOMETRIES, PLAIN, Box, PageGeometry, SheetGeometry, qr_text
 from kiosk.documents.layouts import Layout
 from kiosk.documents.pictures import Picture, picture, png_uri, qr_png
-from kiosk.documents.text import as_moment, chinese_date, clean, size_class, size_for, yuan
+from kiosk.documents.text import as_moment, block_size, chinese_date, clean, size_class, size_for, yuan
 
 MAX_ITEMS = 60
 KINDS = {"unit": "单位证书", "personal": "个人证书"}
@@ -103,6 +103,16 @@ class Sheet:
         found = self._data.get(name)
         items = [found] if isinstance(found, str) else _items(found)
         return [text for text in (clean(item) for item in items) if text]
+
+    def block(self, texts: list[str], width_mm: float, height_mm: float, name: str, lead: str = "") -> Markup:
+        """Paragraphs in the largest size that fits a block; numbered, or run on after a bold lead."""
+        shown = [lead + "".join(texts)] if lead else [f"{number}、{text}" for number, text in enumerate(texts, 1)]
+        size = size_class(block_size(shown, width_mm, height_mm, name))
+        if lead:
+            inner = Markup("<p><b>{}</b>{}</p>").format(lead, "".join(texts))
+        else:
+            inner = Markup("").join(Markup("<p>{}</p>").format(text) for text in shown)
+        return Markup('<div class="block {}">{}</div>').format(size, inner)
 
     # --- boxes, rows, pictures ---------------------------------------------------------------------------------------
     def choices(self, name: str) -> list[Choice]:

@@ -8,6 +8,7 @@ set smaller until it fits its cell.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from kiosk.documents.errors import ValueTooLong
 BEIJING = ZoneInfo("Asia/Shanghai")
 MM_PER_PT = 25.4 / 72
 LINE_HEIGHT = 1.2
+BLOCK_LINE_HEIGHT = 1.45
 SIZES_PT = (10.5, 9.5, 8.5, 7.5, 6.5, 5.5, 5.0)
 """Sizes a value is set in; the style sheet has a class for each (`size_class`)."""
 
@@ -33,8 +35,11 @@ def clean(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return (value.astimezone(BEIJING) if value.tzinfo else value).strftime("%Y-%m-%d %H:%M:%S")
-    text = " ".join(str(value).split())
-    return "".join(char for char in text if unicodedata.category(char) not in _DROPPED and ord(char) & 0xFFFE != 0xFFFE)
+    return " ".join("".join(char for char in str(value) if char.isspace() or _shown(char)).split())
+
+
+def _shown(char: str) -> bool:
+    return unicodedata.category(char) not in _DROPPED and ord(char) & 0xFFFE != 0xFFFE
 
 
 def char_ems(char: str) -> float:
@@ -60,6 +65,16 @@ def size_for(text: str, width_mm: float, height_mm: float, field: str) -> float:
         if _lines(widths, width_mm / em) * em * LINE_HEIGHT <= height_mm:
             return size
     raise ValueTooLong(field=field, length=len(text))
+
+
+def block_size(paragraphs: Sequence[str], width_mm: float, height_mm: float, name: str) -> float:
+    """The largest of SIZES_PT up to 9.5 pt in which paragraphs fit a block of text. ValueTooLong if none does."""
+    for size in SIZES_PT[1:]:
+        em = size * MM_PER_PT
+        lines = sum(_lines([char_ems(char) for char in text], width_mm / em - 1) for text in paragraphs)
+        if lines * em * BLOCK_LINE_HEIGHT <= height_mm:
+            return size
+    raise ValueTooLong(field=name, length=sum(len(text) for text in paragraphs))
 
 
 def _lines(widths: list[float], line_ems: float) -> int:

@@ -29,8 +29,9 @@ def png(draw: Callable[[ImageDraw.ImageDraw], None], size: tuple[int, int]) -> b
 
 
 SEAL = png(lambda pen: pen.ellipse((6, 6, 474, 474), outline=(200, 20, 30, 255), width=16), (480, 480))
-SIGNATURE = png(lambda pen: pen.line([(20, 150), (200, 40), (380, 150), (560, 60)], fill=(10, 10, 60, 255), width=9), (600, 200))
-# fmt: skip
+SIGNATURE = png(
+    lambda pen: pen.line([(20, 150), (200, 40), (380, 150), (560, 60)], fill=(10, 10, 60, 255), width=9), (600, 200)
+)
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +122,9 @@ def receipt_data() -> dict[str, Any]:
         "payment_number": "YY0120261121000123P1",
         "transaction_id": "4200001234202611211234567890",
         "paid_at": "2026-11-21 10:18:09",
-        "certificates": [{"serial": "5F3A9C0011223344556677889900AABB", "token": "HN20250001234", "not_after": "2027-12-01"}],
+        "certificates": [
+            {"serial": "5F3A9C0011223344556677889900AABB", "token": "HN20250001234", "not_after": "2027-12-01"},
+        ],
         "hotline": "400-6682-666",
         "query": "YY01-20261121-000123",
         "time": "2026-11-21 10:20",

@@ -16,8 +16,8 @@ from kiosk.documents.press import Press
 
 COPIES = ["第一联 湖南CA留存", "第二联 用户留存"]
 UNIT_FIELDS = (
-    "unit_name", "uscc", "social_insurance_no", "legal_name", "legal_id", "agent_name", "agent_id", "landline", "mobile",
-    "address", "email",
+    "unit_name", "uscc", "social_insurance_no", "legal_name", "legal_id", "agent_name", "agent_id", "landline",
+    "mobile", "address", "email",
 )  # fmt: skip
 PERSON_FIELDS = (
     "name", "id_number", "mobile", "email", "address", "agent_name", "agent_id", "agent_mobile", "agent_email",
@@ -27,7 +27,9 @@ LONG_NAME = "湖南省长沙市岳麓区䶮㛃" * 5 + "建设工程公司第二�
 LONG_ADDRESS = "湖南省益阳市赫山区迎宾东路355号" * 5 + "市民之家三楼东厅一号自助终端旁边的窗口"
 
 
-def test_unit_form_shows_every_value_on_every_copy(press: Press, unit: dict[str, Any], text_of: Callable[..., str]) -> None:
+def test_unit_form_shows_every_value_on_every_copy(
+    press: Press, unit: dict[str, Any], text_of: Callable[..., str]
+) -> None:
     pdf = press.form("unit_application", unit, COPIES)
     for page, name in enumerate(COPIES, 1):
         text = text_of(pdf, page)
@@ -68,10 +70,16 @@ def test_housing_form_has_its_third_copy_and_its_own_fields(
     assert "社保编号" not in text
 
 
-def test_only_the_chosen_box_is_ticked(press: Press, unit: dict[str, Any], picture_of: Callable[..., np.ndarray]) -> None:
+def test_only_the_chosen_box_is_ticked(
+    press: Press, unit: dict[str, Any], picture_of: Callable[..., np.ndarray]
+) -> None:
     pdf = press.form("unit_application", unit, [""])
     page, picture = pypdfium2.PdfDocument(pdf)[0], picture_of(pdf)
-    ticked = {label for label in ("企业", "机关", "工会", "新办", "延期", "更新", "废除", "补办") if _ink(page, picture, label)}
+    ticked = {
+        label
+        for label in ("企业", "机关", "工会", "新办", "延期", "更新", "废除", "补办")
+        if _ink(page, picture, label)
+    }
     assert ticked == {"企业", "延期"}
 
 
@@ -82,7 +90,7 @@ def _ink(page: Any, picture: np.ndarray, label: str) -> bool:
     while (hit := search.get_next()) is not None:
         left, bottom, _, top = text_page.get_charbox(hit[0])
         x, y = left * scale, picture.shape[0] - (bottom + top) / 2 * scale
-        inner = picture[int(y - 6) : int(y + 6), int(x - 32) : int(x - 16)]
+        inner = picture[int(y - 4) : int(y + 9), int(x - 30) : int(x - 14)]
         around = picture[int(y - 20) : int(y + 20), int(x - 42) : int(x - 6)]
         if (around < 100).sum() > 120:
             found.append((inner < 100).mean() > 0.1)
@@ -111,16 +119,34 @@ def _plain(path: Path) -> bytes:
         return repr(reader.PdfFileReader(stream).root["/OutputIntents"][0].get_object()).encode()
 
 
-def test_longest_values_fit_their_page(press: Press, unit: dict[str, Any], person: dict[str, Any], text_of: Callable[..., str]) -> None:
+def test_longest_values_fit_their_page(
+    press: Press, unit: dict[str, Any], person: dict[str, Any], text_of: Callable[..., str]
+) -> None:
     assert len(LONG_NAME) >= 64
     assert len(LONG_ADDRESS) >= 100
     long_mail = "a" * 40 + "@" + "b" * 50 + ".cn"
-    unit |= {"unit_name": LONG_NAME, "address": LONG_ADDRESS, "email": long_mail, "legal_name": "ABDULLAH MOHAMMED " * 2,
-             "agent_name": "阿卜杜拉·穆罕默德·" * 5, "landline": "0737-41122690000000", "social_insurance_no": "4" * 20,
-             "unit_type": "other", "unit_type_other": "农民专业合作社联合社办事处驻益阳站"}  # fmt: skip
-    person |= {"name": "阿卜杜拉·穆罕默德·" * 5, "address": LONG_ADDRESS, "agent_address": LONG_ADDRESS, "email": long_mail,
-               "id_number": "X" * 30, "agent_name": "WOLFESCHLEGELSTEINHAUSENBERGERDORFF MAXIMILIAN WWW", "remark": "备注" * 50,
-               "id_type": "other", "id_type_other": "外国人永久居留身份证"}  # fmt: skip
+    unit |= {
+        "unit_name": LONG_NAME,
+        "address": LONG_ADDRESS,
+        "email": long_mail,
+        "legal_name": "ABDULLAH MOHAMMED " * 2,
+        "agent_name": "阿卜杜拉·穆罕默德·" * 5,
+        "landline": "0737-41122690000000",
+        "social_insurance_no": "4" * 20,
+        "unit_type": "other",
+        "unit_type_other": "农民专业合作社联合社办事处驻益阳站",
+    }
+    person |= {
+        "name": "阿卜杜拉·穆罕默德·" * 5,
+        "address": LONG_ADDRESS,
+        "agent_address": LONG_ADDRESS,
+        "email": long_mail,
+        "id_number": "X" * 30,
+        "agent_name": "WOLFESCHLEGELSTEINHAUSENBERGERDORFF MAXIMILIAN WWW",
+        "remark": "备注" * 50,
+        "id_type": "other",
+        "id_type_other": "外国人永久居留身份证",
+    }
     for code, data in (("unit_application", unit), ("personal_application", person)):
         pdf = press.form(code, data, COPIES)
         text = text_of(pdf, 2)
@@ -135,6 +161,16 @@ def test_values_too_long_for_any_size_are_refused_by_name(press: Press, unit: di
     with pytest.raises(ValueTooLong) as refused:
         press.form("unit_application", unit | {"address": "长" * 400}, [""])
     assert refused.value.facts["field"] == "address"
+
+
+def test_long_declarations_are_set_smaller_and_endless_ones_refused(
+    press: Press, unit: dict[str, Any], text_of: Callable[..., str]
+) -> None:
+    long = ["本单位保证所填内容与提交的材料真实完整，愿意承担由此产生的一切责任。"] * 12
+    pdf = press.form("unit_application", unit | {"declaration": long}, [""])
+    assert "".join(long) in text_of(pdf)
+    with pytest.raises(ValueTooLong):
+        press.form("unit_application", unit | {"declaration": long * 5}, [""])
 
 
 def test_hostile_values_are_inert(press: Press, unit: dict[str, Any], text_of: Callable[..., str]) -> None:
