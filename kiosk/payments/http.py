@@ -47,8 +47,8 @@ class HttpReply:
 class Http:
     """A small keep-alive client for exactly one origin.
 
-    ``base_url`` must be https; http is allowed on this machine's loopback only. ``timeout`` (seconds) bounds the whole
-    exchange, not each read. Raises ValueError for a base URL that does not fit.
+    ``base_url`` must be https; http is allowed on this machine's loopback only. ``timeout`` (seconds) bounds
+    each wait and the reading of the body as a whole. Raises ValueError for a base URL that does not fit.
     """
 
     def __init__(self, base_url: str, timeout: float = 8.0) -> None:
@@ -97,7 +97,7 @@ class Http:
             raise GatewayUntrusted("compressed_reply")
         deadline = time.monotonic() + self._timeout
         body = bytearray()
-        for chunk in response.iter_raw(64 * 1024):
+        for chunk in response.iter_raw():
             body += chunk
             if len(body) > limit:
                 raise GatewayUntrusted("reply_too_large")
