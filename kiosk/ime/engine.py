@@ -57,7 +57,7 @@ class Engine:
         self._longest = max(map(len, self._packed), default=1)
 
     def candidates(self, py: str, limit: int = PAGE, page: int = 0) -> list[Candidate]:
-        """Return page ``page`` (from 0) of ``limit`` candidates for the letters ``py``; empty when there are no more."""
+        """Return page ``page`` (from 0) of ``limit`` candidates for the letters ``py``; empty behind the last."""
         first = page * limit
         return self.ranked(py, first + limit)[first : first + limit]
 
@@ -89,7 +89,7 @@ class Engine:
         return "'".join(unit.letters for unit in paths[0]) if paths else clean(py)
 
     def _words(self, paths: list[Path], end: int) -> tuple[list[Candidate], list[Candidate]]:
-        """Words of two and more characters that begin the input: those that use all of it, and the shorter ones, longest first."""
+        """Words that begin the input: those that use all of it, and the shorter ones, longest first."""
         seen: dict[tuple[str, int], int] = {}
         for path in paths:
             for size in range(min(len(path), self._longest), 1, -1):
@@ -145,7 +145,7 @@ class Engine:
         return "".join(dict.fromkeys(text for _, text in weighted[:200]))
 
     def _phrase(self, path: Path) -> str:
-        """Put the likeliest words one after another so that they use the whole reading (a word costs, a rare one more)."""
+        """Put likely words one after another so that they use the whole reading; each costs, a rare one more."""
         best: list[tuple[float, str]] = [(0.0, "")] + [(math.inf, "")] * len(path)
         for start in range(len(path)):
             cost, text = best[start]

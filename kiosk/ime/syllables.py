@@ -1,4 +1,4 @@
-"""Mandarin syllables in letters (汉语拼音方案, tones left out, ü written v) and how a run of letters divides into them."""
+"""Mandarin syllables in letters (汉语拼音方案, no tones, ü written v) and how a run of letters divides into them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _COST = {FULL: 1.0, INITIAL: 1.7, BEGUN: 1.2}
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A part of the input that stands for one character: a full syllable, an initial alone, or a begun syllable at the end."""
+    """What stands for one character: a full syllable, an initial alone, or a begun syllable at the end."""
 
     letters: str
     kind: int

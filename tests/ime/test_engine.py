@@ -91,9 +91,7 @@ def test_pages_follow_without_overlap(engine: Engine) -> None:
     assert engine.candidates("shi", page=1000) == []
 
 
-@pytest.mark.parametrize(
-    "letters", ["", "'", "''", "i", "v", "uuu", "123", "号", "ni号hao", "a" * 5000, "<script>", "\x00"]
-)
+@pytest.mark.parametrize("letters", ["", "'", "''", "i", "uuu", "123", "号", "ni号hao", "a" * 5000, "<b>", "\x00"])
 def test_odd_input_is_harmless(engine: Engine, letters: str) -> None:
     for candidate in engine.candidates(letters):
         assert candidate.text

@@ -77,7 +77,8 @@
 
   // Focus: errors first, then what the page asks for; links of the error summary go to their field.
   function settle() {
-    const target = document.getElementById("error-summary") ?? document.getElementById("main");
+    const empty = [...document.querySelectorAll("#page input[data-keyboard]:not([readonly])")].find((input) => !input.value);
+    const target = document.getElementById("error-summary") ?? empty ?? document.getElementById("main");
     target?.focus({ preventScroll: true });
     for (const pad of document.querySelectorAll("[data-pad]")) openPad(pad);
     for (const box of document.querySelectorAll(".scroll-text")) markArrows(box);
@@ -145,5 +146,5 @@
 
   document.addEventListener("htmx:afterSettle", (event) => { if (event.detail.target?.id === "page" || event.detail.elt?.id === "page") settle(); });
   document.addEventListener("contextmenu", (event) => event.preventDefault());
-  settle();
+  document.addEventListener("DOMContentLoaded", settle);
 })();

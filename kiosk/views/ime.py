@@ -1,0 +1,52 @@
+"""The on-screen keyboard: its layouts, candidates for pinyin, the shuffled pad. Nothing typed is kept or logged."""
+
+from __future__ import annotations
+
+import threading
+
+from flask import Blueprint, abort, current_app, render_template, request
+from werkzeug.wrappers import Response
+
+from kiosk.ime.build import index_path
+from kiosk.ime.engine import PAGE, Engine, clean
+from kiosk.ime.pinpad import pads
+from kiosk.views.frame import house
+
+blueprint = Blueprint("ime", __name__, url_prefix="/ime")
+LAYOUTS = ("zh", "latin", "email", "digits", "id", "pin")
+_LAST_PAGE = 60
+_loading = threading.Lock()
+
+
+def engine() -> Engine:
+    """The engine of this application, loaded when it is first asked for. Raises ``DictionaryMissing``."""
+    with _loading:
+        if "ime" not in current_app.extensions:
+            current_app.extensions["ime"] = Engine(index_path(house().settings.home / "ime"))
+        found: Engine = current_app.extensions["ime"]
+        return found
+
+
+@blueprint.post("")
+def candidates() -> str:
+    """One page of candidates for ``py``. Sent as a form, so that names do not stand in addresses."""
+    letters = clean(request.form.get("py", "", str))
+    page = min(max(request.form.get("page", 0, int), 0), _LAST_PAGE)
+    found = engine().ranked(letters, (page + 1) * PAGE + 1)
+    shown = found[page * PAGE : (page + 1) * PAGE]
+    return render_template(
+        "ime/_candidates.html",
+        letters=letters,
+        reading=engine().reading(letters),
+        candidates=[(candidate.text, letters[candidate.consumed :]) for candidate in shown],
+        page=page,
+        more=len(found) > (page + 1) * PAGE,
+    )
+
+
+@blueprint.get("/keyboard/<layout>")
+def keyboard(layout: str) -> str | Response:
+    """The keys of one layout."""
+    if layout not in LAYOUTS:
+        abort(404)
+    return render_template(f"ime/{layout}.html", pad=pads.new() if layout == "pin" else None)
