@@ -1,0 +1,380 @@
+"""One synthetic page: a form, a seal or signature with or without a defect, distractors, and the truth about it.
+
+Bad pages differ from good ones by a stated gap in one quantity; ``hard`` narrows each gap (see ``GAPS``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.imaging import forms, hand, stamps
+from bench.imaging.words import PX_MM, person, pick, some_font, unit_name
+
+#: quantity: ((good from, to), (bad from, to)) for normal and for hard pages.
+GAPS = {
+    False: {
+        "border_mm": ((2.0, 8.0), (-5.0, -0.3)),
+        "text_mm": ((1.6, 6.0), (-12.0, -2.5)),
+        "line_mm": ((1.6, 5.0), (-16.0, -3.5)),
+        "density": ((0.7, 1.0), (0.15, 0.3)),
+        "missing": ((0.0, 0.01), (0.12, 0.4)),
+        "blur_mm": ((0.0, 0.05), (0.28, 0.6)),
+        "double_mm": ((0.0, 0.0), (1.2, 4.0)),
+        "cut": ((0.0, 0.0), (0.12, 0.55)),
+        "aspect": ((1.0, 1.0), (0.65, 0.86)),
+    },
+    True: {
+        "border_mm": ((1.2, 2.5), (-1.2, -0.1)),
+        "text_mm": ((0.9, 2.0), (-5.0, -1.2)),
+        "line_mm": ((0.9, 2.0), (-8.0, -1.5)),
+        "density": ((0.55, 0.7), (0.28, 0.36)),
+        "missing": ((0.0, 0.03), (0.08, 0.14)),
+        "blur_mm": ((0.05, 0.08), (0.2, 0.28)),
+        "double_mm": ((0.0, 0.0), (0.8, 1.3)),
+        "cut": ((0.0, 0.0), (0.05, 0.14)),
+        "aspect": ((1.0, 1.0), (0.86, 0.91)),
+    },
+}
+UNIT = ["none", "touch_border", "over_text", "over_line", "faint", "incomplete", "blurred", "smeared", "cropped",
+        "two_seals", "not_red", "not_round"]  # fmt: skip
+PERSONAL = ["none", "touch_border", "over_text", "over_line", "faint", "incomplete", "blurred", "smeared", "cropped",
+            "two_seals"]  # fmt: skip
+
+
+@dataclass
+class Page:
+    """A page at 300 dpi before any camera: colours, ink coverage with its origin, and what is true of it."""
+
+    colours: NDArray[np.uint8]
+    alpha: stamps.Map
+    origin: tuple[int, int]
+    labels: list[str]
+    family: str
+    hard: bool
+    box: forms.Rect
+    center_mm: tuple[float, float]
+    diameter_mm: float | None = None
+    name: str = ""
+    blur_mm: float = 0.0
+    cut: tuple[str, float] | None = None
+    kind: str = "seal"
+    facts: dict[str, float] = field(default_factory=dict)
+
+
+def _between(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
+    return float(rng.uniform(*bounds))
+
+
+def _red(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Transmission of solid red ink for R, G, B: vermilion to crimson."""
+    return np.array([rng.uniform(0.76, 0.95), rng.uniform(0.08, 0.3), rng.uniform(0.08, 0.34)], np.float32)
+
+
+def _other(rng: np.random.Generator) -> NDArray[np.float32]:
+    kind = rng.integers(4)
+    if kind == 0:
+        return np.array([rng.uniform(0.1, 0.3), rng.uniform(0.2, 0.4), rng.uniform(0.6, 0.85)], np.float32)
+    if kind == 1:
+        return np.array([rng.uniform(0.38, 0.55), rng.uniform(0.12, 0.25), rng.uniform(0.5, 0.7)], np.float32)
+    if kind == 2:
+        return np.full(3, rng.uniform(0.08, 0.3), np.float32)
+    grey = rng.uniform(0.25, 0.45)
+    return np.array([grey, grey * rng.uniform(0.95, 1.0), grey], np.float32)
+
+
+def _lay(page: NDArray[np.uint8], cover: stamps.Map, x: int, y: int, ink: NDArray[np.float32]) -> None:
+    """Multiply ink onto the page with the map's top left at (x, y); what lies outside is lost."""
+    h, w = page.shape[:2]
+    x0, y0, x1, y1 = max(0, x), max(0, y), min(w, x + cover.shape[1]), min(h, y + cover.shape[0])
+    if x0 >= x1 or y0 >= y1:
+        return
+    part = cover[y0 - y : y1 - y, x0 - x : x1 - x, None]
+    patch = page[y0:y1, x0:x1].astype(np.float32)
+    page[y0:y1, x0:x1] = np.clip(patch * (1 - part * (1 - ink)), 0, 255).astype(np.uint8)
+
+
+def _paper(rng: np.random.Generator, cover: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Paper tint, its print in near-black, a watermark, stains, a crease."""
+    tint = np.array([250, 250, 250], np.float32) - rng.uniform(0, [10, 12, 22])
+    if rng.random() < 0.15:
+        tint -= rng.uniform(0, [8, 14, 40])
+    ink = rng.uniform(0.05, 0.32)
+    light = np.ones(cover.shape, np.float32)
+    h, w = cover.shape
+    if rng.random() < 0.25:
+        spot = stamps.noise(rng, (h // 8, w // 8), 40)
+        light *= 1 - cv2.resize(np.clip(spot - 1.4, 0, 1), (w, h)) * rng.uniform(0.03, 0.1)
+    if rng.random() < 0.25:
+        at, slope = rng.uniform(0.1, 0.9), rng.normal(0, 0.02)
+        yy = np.arange(h, dtype=np.float32)[:, None] - (at * h + slope * np.arange(w, dtype=np.float32)[None])
+        light *= 1 - rng.uniform(0.03, 0.13) * np.exp(-((yy / rng.uniform(1.5, 5)) ** 2))
+    page = tint * (light * (1 - cover.astype(np.float32) / 255 * (1 - ink)))[..., None]
+    return np.clip(page, 0, 255).astype(np.uint8)
+
+
+def _watermark(rng: np.random.Generator, page: NDArray[np.uint8]) -> None:
+    cover = np.zeros(page.shape[:2], np.float32)
+    tile = np.zeros((220, 1100), np.uint8)
+    from PIL import Image, ImageDraw
+
+    image = Image.fromarray(tile)
+    ImageDraw.Draw(image).text((10, 40), "数字证书专用", font=some_font(rng, "print", 150), fill=255)
+    turn = cv2.getRotationMatrix2D((550, 110), 30, 1)
+    turn[:, 2] += (0, 300)
+    tilted = cv2.warpAffine(np.asarray(image), turn, (1100, 800)).astype(np.float32) / 255
+    for y in range(100, page.shape[0] - 800, 1000):
+        for x in range(100, page.shape[1] - 1100, 1200):
+            cover[y : y + 800, x : x + 1100] = tilted
+    shade = rng.uniform(0.03, 0.1)
+    page[:] = (page * (1 - shade * cover[..., None])).astype(np.uint8)
+
+
+def _fill(rng: np.random.Generator, page: NDArray[np.uint8], form: forms.Form) -> None:
+    """Fields filled in by hand or printer, a signature below, a second seal, a thumb print, a stray stroke."""
+    blue = np.array([0.15, 0.2, 0.6], np.float32) if rng.random() < 0.4 else np.full(3, 0.15, np.float32)
+    for x0, y0, x1, y1 in form.blanks:
+        if rng.random() < 0.75:
+            word = str(pick(rng, [person(rng), "430181196703240516", "13800001234", "湖南省长沙市"]))
+            cover = hand.bent_name(rng, word, min(5.0, y1 - y0 - 1.5), 0.1)
+            scale = min(0.5, (x1 - x0) * PX_MM / cover.shape[1], (y1 - y0) * PX_MM / cover.shape[0])
+            cover = cv2.resize(cover, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            _lay(page, cover, round(x0 * PX_MM), round(y0 * PX_MM), blue)
+    for x, y in form.stamp_places:
+        chance = rng.random()
+        if chance < 0.35:
+            cover = stamps.inked(rng, stamps.round_seal(rng, float(rng.uniform(38, 45)), unit_name(rng)), 0.1, 0)
+        elif chance < 0.45:
+            cover = stamps.inked(rng, stamps.thumb(rng), 0.1, 0)
+        elif chance < 0.6:
+            cover = hand.signature(rng, person(rng), 30, 9)
+            _lay(page, cover, round(x * PX_MM), round((y - 6) * PX_MM), blue)
+            continue
+        else:
+            continue
+        clear = (form.box[3] + 2) * PX_MM + cover.shape[0] / 2
+        top = max(clear, y * PX_MM) - cover.shape[0] / 2
+        _lay(page, cover, round(x * PX_MM - cover.shape[1] / 2), round(top), _red(rng))
+
+
+def _room(rng: np.random.Generator, form: forms.Form, half: tuple[float, float], gap: float, tgap: float) -> tuple[float, float]:
+    """A centre that leaves ``gap`` mm to each side of the box and ``tgap`` to its text."""
+    x0, y0, x1, y1 = form.box
+    for text in form.texts:
+        if text[3] > y0 and text[1] < y1:
+            y0 = max(y0, text[3] + tgap - gap)
+    lo = (x0 + half[0] + gap, y0 + half[1] + gap)
+    hi = (x1 - half[0] - gap, y1 - half[1] - gap)
+    return tuple(float(rng.uniform(a, b)) if b > a else (a + b) / 2 for a, b in zip(lo, hi, strict=True))  # type: ignore[return-value]
+
+
+def _touching(
+    rng: np.random.Generator, form: forms.Form, half: tuple[float, float], center: tuple[float, float], gap: float
+) -> tuple[float, float]:
+    """Move the centre so that the ink reaches ``gap`` mm (negative: beyond) of one side of the box."""
+    x, y = center
+    x0, y0, x1, y1 = form.box
+    side = int(rng.integers(1 if form.texts else 0, 4))
+    if side == 0:
+        y = y0 + half[1] + gap
+    elif side == 1:
+        y = y1 - half[1] - gap
+    elif side == 2:
+        x = x0 + half[0] + gap
+    else:
+        x = x1 - half[0] - gap
+    return x, y
+
+
+def _print(form: forms.Form, draw: object) -> None:
+    from PIL import Image, ImageDraw
+
+    image = Image.fromarray(form.cover)
+    draw(ImageDraw.Draw(image))  # type: ignore[operator]
+    form.cover = np.asarray(image)
+
+
+def _text_below(
+    rng: np.random.Generator, form: forms.Form, center: tuple[float, float], half: tuple[float, float], depth: float
+) -> None:
+    """Print a short text whose box reaches ``depth`` mm into the ink's outline from one side, or lies inside it."""
+    size = float(rng.uniform(3.0, 4.5))
+    words = str(pick(rng, ["盖章处", "（单位公章）", unit_name(rng), "2024年6月18日", "申请人签字：", "仅用于电子签章"]))
+    font = some_font(rng, "print", size * PX_MM)
+    width = font.getlength(words) / PX_MM
+    if rng.random() < 0.5 or half[1] < 12:
+        x, y = center[0] - width / 2 + rng.uniform(-4, 4), center[1] + rng.uniform(-0.6, 0.3) * half[1]
+    else:
+        x, y = center[0] - half[0] + depth - width, center[1] - size / 2
+    x = float(np.clip(x, form.box[0] + 1, max(form.box[0] + 1, form.box[2] - width - 1)))
+    _print(form, lambda d: d.text((x * PX_MM, y * PX_MM), words, font=font, fill=255))
+
+
+def _line_below(
+    rng: np.random.Generator, form: forms.Form, center: tuple[float, float], half: tuple[float, float], depth: float
+) -> None:
+    """Rule a line through the box that runs ``depth`` mm inside the ink's outline."""
+    x0, y0, x1, y1 = form.box
+    width = max(2, round(rng.uniform(0.2, 0.5) * PX_MM))
+    depth = min(depth, half[1] * 1.3)
+    if rng.random() < 0.65 or half[1] < 12:
+        y = center[1] + float(pick(rng, [-1.0, 1.0])) * (half[1] - depth)
+        tilt = rng.normal(0, 0.6)
+        ends = (x0 + rng.uniform(0, 6), y - tilt, x1 - rng.uniform(0, 6), y + tilt)
+    else:
+        x = center[0] + float(pick(rng, [-1.0, 1.0])) * (half[0] - depth)
+        ends = (x, y0 + rng.uniform(0, 4), x + rng.normal(0, 0.4), y1 - rng.uniform(0, 4))
+    _print(form, lambda d: d.line([v * PX_MM for v in ends], fill=255, width=width))
+
+
+def make(seed: int, index: int, family: str = "unit", hard: bool = False, label: str | None = None) -> Page:
+    """Page number ``index`` of a seed; the same arguments always give the same page. ``label`` None: drawn."""
+    rng = np.random.default_rng([seed, index, hard, family == "unit"])
+    kinds = UNIT if family == "unit" else PERSONAL
+    drawn = "good" if rng.random() < 0.3 else str(pick(rng, kinds))
+    label = label or drawn
+    gap = {k: _between(rng, v[1] if k in _SPOILS.get(label, ()) else v[0]) for k, v in GAPS[hard].items()}
+    ink = _other(rng) if label == "not_red" else _red(rng)
+    name = unit_name(rng) if family == "unit" else person(rng)
+    cover, diameter, kind, ink = _mark(rng, family, label, gap, name, ink)
+    half = (cover.shape[1] / 2 / PX_MM - 1.0, cover.shape[0] / 2 / PX_MM - 1.0)
+    if kind == "signature":
+        half = (half[0] + 0.8, half[1] + 0.8)
+    form = _form(rng, family, half, gap)
+    center = _room(rng, form, half, gap["border_mm"] if label != "touch_border" else 2.0, gap["text_mm"] if label != "over_text" else 2.0)
+    if label == "touch_border":
+        center = _touching(rng, form, half, center, gap["border_mm"])
+    elif label == "over_text":
+        _text_below(rng, form, center, half, -gap["text_mm"])
+    elif label == "over_line":
+        _line_below(rng, form, center, half, -gap["line_mm"])
+    colours = _paper(rng, form.cover)
+    if rng.random() < 0.12:
+        _watermark(rng, colours)
+    _fill(rng, colours, form)
+    origin = tuple(round(c * PX_MM - s / 2) for c, s in zip(center, (cover.shape[1], cover.shape[0]), strict=True))
+    if label == "none":
+        cover = np.zeros_like(cover)
+    _lay(colours, cover, origin[0], origin[1], ink)
+    if label == "two_seals":
+        _second(rng, colours, form, family, center, half)
+    labels = [] if label == "good" else [label]
+    page = Page(colours, cover, origin, labels, family, hard, form.box, center, diameter, name, kind=kind)  # type: ignore[arg-type]
+    page.blur_mm = gap["blur_mm"]
+    page.cut = (str(pick(rng, ["left", "right", "top", "bottom"])), gap["cut"]) if label == "cropped" else None
+    page.facts = gap
+    return page
+
+
+_SPOILS = {
+    "faint": ("density",),
+    "incomplete": ("missing",),
+    "blurred": ("blur_mm",),
+    "smeared": ("double_mm",),
+    "cropped": ("cut",),
+    "not_round": ("aspect",),
+    "touch_border": ("border_mm",),
+    "over_text": ("text_mm",),
+    "over_line": ("line_mm",),
+}
+
+
+def _form(rng: np.random.Generator, family: str, half: tuple[float, float], gap: dict[str, float]) -> forms.Form:
+    if family == "unit":
+        need = 2 * half[1] + 2 * max(2.0, gap["border_mm"]) + 16
+        kind = rng.random()
+        if kind < 0.5:
+            return forms.unit_form(rng, need)
+        return forms.sheet(rng, need, False) if kind < 0.8 else forms.unknown_form(rng, need)
+    return forms.personal_form(rng) if rng.random() < 0.65 else forms.sheet(rng, 34, True)
+
+
+def _mark(
+    rng: np.random.Generator, family: str, label: str, gap: dict[str, float], name: str, ink: NDArray[np.float32]
+) -> tuple[stamps.Map, float | None, str, NDArray[np.float32]]:
+    """The seal or signature itself with those defects that lie in it."""
+    diameter, kind = None, "seal"
+    uneven = rng.uniform(0.02, 0.14)
+    holes = rng.uniform(0, 0.8) if rng.random() < 0.5 else 0.0
+    if family == "unit":
+        diameter = float(rng.choice([38.0, 40.0, 42.0, 45.0]) if rng.random() < 0.7 else rng.uniform(38, 45))
+        if label == "not_round" and rng.random() < 0.4:
+            plate = stamps.square_seal(rng, float(rng.uniform(26, 42)), name)
+            diameter = None
+        else:
+            plate = stamps.round_seal(rng, diameter, name, gap["aspect"])
+        cover = stamps.inked(rng, plate, uneven, holes)
+    elif rng.random() < 0.35 or label == "two_seals":
+        cover = stamps.inked(rng, stamps.square_seal(rng, float(rng.uniform(14, 24)), name), uneven, holes)
+    else:
+        kind = "signature"
+        cover = hand.signature(rng, name, 60, 18)
+        shade = rng.uniform(0.08, 0.3)
+        ink = np.array([shade, shade * rng.uniform(1, 1.5), rng.uniform(0.4, 0.7)] if rng.random() < 0.35 else [shade] * 3)
+        ink = ink.astype(np.float32)
+    if kind == "seal" and rng.random() < 0.5:
+        turn = rng.normal(0, 8 if family == "unit" else 3)
+        h, w = cover.shape
+        cover = cv2.warpAffine(cover, cv2.getRotationMatrix2D((w / 2, h / 2), turn, 1), (w, h), flags=cv2.INTER_LINEAR)
+    if gap["double_mm"] > 0:
+        cover = _double(rng, cover, gap["double_mm"] * (1.0 if kind == "seal" else 0.8))
+    if label == "incomplete":
+        cover = _bite(rng, cover, max(gap["missing"], 0.12 if kind == "signature" else 0))
+    return cover * gap["density"], diameter, kind, ink
+
+
+def _double(rng: np.random.Generator, cover: stamps.Map, shift: float) -> stamps.Map:
+    angle = rng.uniform(0, 2 * np.pi)
+    d = (round(shift * PX_MM * np.cos(angle)), round(shift * PX_MM * np.sin(angle)))
+    h, w = cover.shape
+    out = np.zeros((h + abs(d[1]), w + abs(d[0])), np.float32)
+    y0, x0 = max(0, -d[1]), max(0, -d[0])
+    out[y0 : y0 + h, x0 : x0 + w] = cover
+    y1, x1 = y0 + d[1], x0 + d[0]
+    ghost = out[y1 : y1 + h, x1 : x1 + w]
+    np.maximum(ghost, cover * rng.uniform(0.55, 0.95), out=ghost)
+    return out
+
+
+def _bite(rng: np.random.Generator, cover: stamps.Map, share: float) -> stamps.Map:
+    """Take away ``share`` of the disc or box: a segment at one side, or a wedge, with a soft edge."""
+    h, w = cover.shape
+    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
+    angle = rng.uniform(0, 2 * np.pi)
+    if rng.random() < 0.6:
+        along = ((xx - w / 2) * np.cos(angle) / w + (yy - h / 2) * np.sin(angle) / h) * 2
+        keep = along - float(np.quantile(along[cover > 0.2], 1 - share))
+    else:
+        turn = np.angle(np.exp(1j * (np.arctan2(yy - h / 2, xx - w / 2) - angle)))
+        keep = np.pi * share - np.abs(turn)
+    gone = np.clip(keep * rng.uniform(15, 60) + 0.5, 0, 1) * rng.uniform(0.88, 1.0)
+    return (cover * (1 - gone)).astype(np.float32)
+
+
+def _second(
+    rng: np.random.Generator,
+    colours: NDArray[np.uint8],
+    form: forms.Form,
+    family: str,
+    center: tuple[float, float],
+    half: tuple[float, float],
+) -> None:
+    """Another seal in the same box, overlapping or beside the first."""
+    if family == "unit" and rng.random() < 0.7:
+        plate = stamps.round_seal(rng, float(rng.uniform(36, 45)), unit_name(rng))
+    else:
+        plate = stamps.square_seal(rng, float(rng.uniform(15, 22)), person(rng))
+    cover = stamps.inked(rng, plate, 0.1, 0)
+    r = (cover.shape[1] / 2 / PX_MM, cover.shape[0] / 2 / PX_MM)
+    x0, y0, x1, y1 = form.box
+    best, far = center, -1.0
+    for _ in range(40):
+        x = float(rng.uniform(x0 + r[0], max(x0 + r[0] + 1, x1 - r[0])))
+        y = float(rng.uniform(y0 + r[1], max(y0 + r[1] + 1, y1 - r[1])))
+        away = np.hypot(x - center[0], y - center[1])
+        if away > far:
+            best, far = (x, y), float(away)
+    _lay(colours, cover, round(best[0] * PX_MM - cover.shape[1] / 2), round(best[1] * PX_MM - cover.shape[0] / 2), _red(rng))
