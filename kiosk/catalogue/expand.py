@@ -1,10 +1,10 @@
 """Short hand of the scheme files, written out before they are checked.
 
 - `[defaults.unit]`, `[defaults.personal]`: what every offer of that kind has; `[services.<code>.unit]` overrides
-  key by key.
+  key by key; `like = "other service"` starts from that service's offer instead of the defaults.
 - `kinds` of a service: which kinds it is offered for; all kinds of `defaults` when absent.
-- a material or field is a name of the library, or a table `{use = "name", …}` that overrides some of its keys, or a
-  full table.
+- a material, field or seal is a name of the library, or a table `{use = "name", …}` that overrides some of its keys,
+  or a full table.
 - `pages` of a form: `{group, title, fields, only_if}`, or `{like = "other form", without = [names]}`.
 - `agreements` of a scheme: the codes of the agreement files it uses.
 """
@@ -22,10 +22,11 @@ Table = dict[str, Any]
 
 @dataclass(frozen=True)
 class Library:
-    """Fields, materials and agreements that scheme files refer to by name."""
+    """Fields, materials, seals and agreements that scheme files refer to by name."""
 
     fields: Table
     materials: Table
+    seals: Table
     agreements: dict[str, Agreement]
 
 
@@ -34,10 +35,7 @@ def expand(file: str, data: Table, library: Library) -> Table:
     scheme = dict(data)
     defaults = _table(file, "defaults", scheme.pop("defaults", {}))
     services = _table(file, "services", scheme.get("services", {}))
-    scheme["services"] = {
-        code: _service(file, code, _table(file, f"services.{code}", service), defaults, library)
-        for code, service in services.items()
-    }
+    scheme["services"] = {code: _service(file, code, services, defaults, library) for code in services}
     forms = _table(file, "forms", scheme.get("forms", {}))
     scheme["forms"] = {code: _form(file, code, forms, library) for code in forms}
     wanted = scheme.get("agreements", [])
@@ -56,21 +54,36 @@ def _table(file: str, key: str, value: object) -> Table:
     return value
 
 
-def _service(file: str, code: str, service: Table, defaults: Table, library: Library) -> Table:
+def _service(file: str, code: str, services: Table, defaults: Table, library: Library) -> Table:
+    service = _table(file, f"services.{code}", services[code])
     written = {key: value for key, value in service.items() if key not in ("unit", "personal", "kinds")}
     kinds = service.get("kinds", list(defaults))
-    if not isinstance(kinds, list):
-        raise CatalogueError(file, f"services.{code}.kinds", "应为列表 (not a list)")
-    written["code"] = code
-    written["offers"] = {}
+    if not isinstance(kinds, list) or not set(kinds) <= {"unit", "personal"}:
+        raise CatalogueError(file, f"services.{code}.kinds", "只能是 unit、personal (not a list of kinds)")
+    offers = {}
     for kind in kinds:
         key = f"services.{code}.{kind}"
-        offer = {**_table(file, f"defaults.{kind}", defaults.get(kind, {})), **_table(file, key, service.get(kind, {}))}
+        offer = _offer(file, code, kind, services, defaults, seen=())
         materials = offer.get("materials", [])
         if isinstance(materials, list):
             offer["materials"] = [_use(file, f"{key}.materials", item, library.materials, "code") for item in materials]
-        written["offers"][kind] = offer
-    return written
+        if isinstance(offer.get("seal"), str):
+            offer["seal"] = _use(file, f"{key}.seal", offer["seal"], library.seals, "")
+        offers[kind] = offer
+    return {**written, "code": code, "offers": offers}
+
+
+def _offer(file: str, code: str, kind: str, services: Table, defaults: Table, *, seen: tuple[str, ...]) -> Table:
+    key = f"services.{code}"
+    own = dict(_table(file, f"{key}.{kind}", _table(file, key, services.get(code)).get(kind, {})))
+    like = own.pop("like", None)
+    if like is None:
+        return {**_table(file, f"defaults.{kind}", defaults.get(kind, {})), **own}
+    if like not in services or like in seen:
+        raise CatalogueError(
+            file, f"{key}.{kind}.like", f"没有这个业务，或引用成了圈 (no such service, or a circle): {like}"
+        )
+    return {**_offer(file, like, kind, services, defaults, seen=(*seen, code)), **own}
 
 
 def _form(file: str, code: str, forms: Table, library: Library) -> Table:
@@ -124,4 +137,5 @@ def _use(file: str, key: str, item: object, library: Table, name: str) -> Table:
         return table
     if not isinstance(use, str) or use not in library:
         raise CatalogueError(file, key, f"库中没有 (not in the library): {use}")
-    return {name: use, **_table(file, key, library[use]), **table}
+    own_name = {name: use} if name else {}
+    return {**own_name, **_table(file, key, library[use]), **table}

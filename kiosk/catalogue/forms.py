@@ -61,7 +61,8 @@ class FormField(Model):
     "token.unit_name"; all keys: `SOURCES`).
     `locked`: cannot be changed by the user once read from the ID card or the UKey, or copied from an answer (what was
     read from the licence stays open: it may be misread). `default`: the answer before anything is read or typed.
-    `ref`: section of the scheme's document.
+    `by`: name of the choice that says which document a number of type id_document is of. `ref`: section of the scheme's
+    document.
     """
 
     name: Code
@@ -79,6 +80,7 @@ class FormField(Model):
     source: tuple[str, ...] = ()
     locked: bool = False
     default: str = ""
+    by: str = ""
     ref: str = ""
 
     @model_validator(mode="after")

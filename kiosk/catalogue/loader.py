@@ -1,8 +1,8 @@
 """Reads the catalogue: the shipped schemes, and an operator's folder over them, file by file.
 
-A folder holds `<scheme>.toml` files (beside `agreements/` or in `schemes/`), `library.toml` (fields and materials that
-schemes refer to) and `agreements/<code>.md`. A file in the operator's folder takes the place of the shipped file of the
-same name; a new name adds a scheme or an agreement.
+A folder holds `<scheme>.toml` files (beside `agreements/` or in `schemes/`), `library.toml` (fields, materials and seals
+that schemes refer to) and `agreements/<code>.md`. A file in the operator's folder takes the place of the shipped file
+of the same name; a new name adds a scheme or an agreement.
 """
 
 from __future__ import annotations
@@ -114,10 +114,10 @@ def _agreement(path: Path) -> Agreement:
 
 def _library(path: Path, agreements: dict[str, Agreement]) -> Library:
     data = _toml(path, _read(path))
-    unknown = sorted(set(data) - {"fields", "materials"})
+    unknown = sorted(set(data) - {"fields", "materials", "seals"})
     if unknown:
         raise CatalogueError(path.name, unknown[0], REASONS["extra_forbidden"])
-    return Library(data.get("fields", {}), data.get("materials", {}), agreements)
+    return Library(data.get("fields", {}), data.get("materials", {}), data.get("seals", {}), agreements)
 
 
 def _scheme(path: Path, library: Library) -> tuple[int, Scheme]:
