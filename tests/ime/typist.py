@@ -9,7 +9,7 @@ PAGES = 4
 
 
 def spellings(word: str) -> set[str]:
-    """The ways one types a word: in full, initials alone, the first syllable in full and then initials, and its mirror."""
+    """The ways one types a word: in full, by initials, one end in full and the rest by initials."""
     syllables = spell(word)
     if len(syllables) != len(word):
         return set()
@@ -24,7 +24,7 @@ def spellings(word: str) -> set[str]:
 
 
 def taps(engine: Engine, text: str, longest: int = 8) -> int | None:
-    """Fewest taps: a letter, a page turn and a choice are one each; ASCII characters are keys. None if it cannot be typed."""
+    """Fewest taps: a letter, a page turn, a choice are one each, ASCII is a key. None if it cannot be typed."""
 
     @cache
     def chosen(word: str, letters: str) -> int | None:
