@@ -1,7 +1,7 @@
 """Reads the catalogue: the shipped schemes, and an operator's folder over them, file by file.
 
-A folder holds `<scheme>.toml` files (beside `agreements/` or in `schemes/`), `library.toml` (fields, materials and seals
-that schemes refer to) and `agreements/<code>.md`. A file in the operator's folder takes the place of the shipped file
+A folder holds `<scheme>.toml` files (beside `agreements/` or in `schemes/`), `library.toml` (fields, materials, seals
+that schemes use) and `agreements/<code>.md`. A file in the operator's folder takes the place of the shipped file
 of the same name; a new name adds a scheme or an agreement.
 """
 
