@@ -173,7 +173,10 @@ PaymentMethod = Literal["wechat", "alipay", "pos", "transfer"]
 
 
 class Offer(Model):
-    """What a service means for one kind of certificate."""
+    """What a service means for one kind of certificate.
+
+    `agent_allowed` False: the applicant himself must come, nobody may act for him.
+    """
 
     fees: tuple[Fee, ...] = ()
     free: bool = False
@@ -185,6 +188,7 @@ class Offer(Model):
     seal: SealSpec | None = None
     token: Literal["existing", "blank", "none"] = "none"  # noqa: S105
     identity: Annotated[tuple[Identity, ...], Field(min_length=1)]
+    agent_allowed: bool = True
     invoice: bool = False
     payments: tuple[PaymentMethod, ...] = ()
 

@@ -6,6 +6,7 @@ import pytest
 
 from kiosk.catalogue import Catalogue, Kind, Material, met
 from kiosk.catalogue.models import BEIJING
+from kiosk.documents.layouts import layout
 from kiosk.orders.numbers import CHECKS
 
 WORDS = {
@@ -186,6 +187,27 @@ def test_identity_fits_the_operation(catalogue: Catalogue) -> None:
                     assert offer.token == "blank"
                 if service.operation == "replace":
                     assert "sms" in offer.identity
+
+
+def test_a_letter_can_be_written_wherever_an_agent_may_come(catalogue: Catalogue) -> None:
+    for scheme in catalogue.schemes.values():
+        for service in scheme.services.values():
+            for kind, offer in service.offers.items():
+                if kind is Kind.personal and service.operation != "query":
+                    letter = any(paper.form == "authorisation" for paper in offer.papers)
+                    assert letter == offer.agent_allowed
+                    names = {field.name for field in scheme.forms[offer.form].fields}
+                    assert not letter or {"agent_name", "agent_id"} <= names
+
+
+def test_papers_are_known_to_the_press(catalogue: Catalogue) -> None:
+    for scheme in catalogue.schemes.values():
+        for service in scheme.services.values():
+            for offer in service.offers.values():
+                for paper in offer.papers:
+                    assert layout(paper.form).code == paper.form
+                document = scheme.forms[offer.form].document
+                assert document is None or document in {paper.form for paper in offer.papers}
 
 
 def test_conditions() -> None:
