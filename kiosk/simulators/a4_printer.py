@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -98,17 +99,20 @@ class A4Printer:
         return self.state()
 
     def freeze(self, body: dict[str, Any]) -> dict[str, Any]:
-        if not isinstance(body.get("frozen"), bool) or self.process is None:
+        if body.get("frozen") not in (True, False) or self.process is None:
             raise Refused("frozen must be true or false, and the printer plugged")
-        self.frozen = body["frozen"]
+        self.frozen = bool(body["frozen"])
         os.kill(self.process.pid, signal.SIGSTOP if self.frozen else signal.SIGCONT)
         return self.state()
 
     def paper(self, body: dict[str, Any]) -> dict[str, Any]:
-        if body.get("state") not in {"ok", "out", "jam"}:
+        return self.set_paper(body.get("state", body.get("level")), {})
+
+    def set_paper(self, state: Any, _: dict[str, Any]) -> dict[str, Any]:
+        if state not in {"ok", "out", "jam"}:
             raise Refused("state must be ok, out or jam")
         fresh = self.paper_file.with_suffix(".new")
-        fresh.write_text(body["state"] + "\n")
+        fresh.write_text(f"{state}\n")
         fresh.replace(self.paper_file)
         self._fill_tray()
         return self.state()
@@ -149,6 +153,7 @@ def main() -> None:
     printer = A4Printer(options.home.absolute(), options.port)
     verbs: dict[str, Verb] = {"paper": printer.paper, "list": printer.listing, "freeze": printer.freeze}
     verbs |= {"plug": printer.plug, "unplug": printer.unplug}
+    verbs |= {state: partial(printer.set_paper, state) for state in ("ok", "out", "jam")}
     try:
         printer.plug({})
         serve(Control(printer.state, verbs, options.control, {"printed": printer.printed}), {"uri": printer.uri})

@@ -132,7 +132,7 @@ class Printer:
             }
 
     def set_paper(self, body: dict[str, Any]) -> dict[str, Any]:
-        state, after = body.get("state"), body.get("after_rows", 0)
+        state, after = body.get("state", body.get("level")), body.get("after_rows", 0)
         if state not in {"out", "low", "ok"} or not isinstance(after, int) or after < 0:
             raise Refused("state must be out, low or ok; after_rows a number of rows")
         with self.changed:
@@ -145,10 +145,10 @@ class Printer:
 
     def switch(self, name: str, key: str) -> Verb:
         def verb(body: dict[str, Any]) -> dict[str, Any]:
-            if not isinstance(body.get(key), bool):
+            if body.get(key) not in (True, False):
                 raise Refused(f"{key} must be true or false")
             with self.changed:
-                setattr(self, name, body[key])
+                setattr(self, name, bool(body[key]))
                 self.changed.notify_all()
             return self.state()
 
