@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 from kiosk.payments.channel import GatewayError, GatewayRefused, GatewayUnreachable, GatewayUntrusted, beijing_text
 from kiosk.payments.fields import Fields
 from kiosk.payments.http import Http, HttpReply
-from kiosk.payments.keys import Pem, load_private, load_public, read_pem, sign, verify
+from kiosk.payments.keys import Pem, load_private, load_public, read_pem, read_secret, sign, verify
 
 log = logging.getLogger("kiosk.payments.alipay")
 UNDECIDED = {"ACQ.SYSTEM_ERROR", "aop.ACQ.SYSTEM_ERROR", "isp.unknow-error", "aop.unknow-error", "SYSTEM_ERROR"}
@@ -45,16 +45,20 @@ class AlipaySettings:
     bill_hosts: tuple[str, ...] = ("dwbillcenter.alipay.com",)
 
     @classmethod
-    def from_folder(cls, folder: Path, base_url: str | None = None, timeout: float = 8.0) -> Self:
-        """Read ``alipay.json`` {base_url, app_id, seller_id, notify_url} beside ``alipay_key.pem`` and
-        ``alipay_platform.pem``: the merchant folder as the gateway simulator writes it. Raises ValueError or OSError.
+    def from_folder(
+        cls, folder: Path, base_url: str | None = None, timeout: float = 8.0, key: bytes | None = None
+    ) -> Self:
+        """Read ``alipay.json`` {base_url, app_id, seller_id, notify_url} beside ``alipay_key.pem`` (plain, or sealed
+        under ``key``) and ``alipay_platform.pem``: the merchant folder as the gateway simulator writes it.
+
+        Raises ValueError or OSError.
         """
         values = json.loads(read_pem(folder / "alipay.json"))
         return cls(
             base_url=base_url or values["base_url"],
             app_id=values["app_id"],
             seller_id=values["seller_id"],
-            private_key=folder / "alipay_key.pem",
+            private_key=read_secret(folder / "alipay_key.pem", key),
             platform_key=folder / "alipay_platform.pem",
             notify_url=values["notify_url"],
             timeout=timeout,

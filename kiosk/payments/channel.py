@@ -3,7 +3,7 @@
     GatewayError(code)
     ├── GatewayUnreachable   no answer, or one that decides nothing (timeout, 5xx, too many requests): UNKNOWN
     ├── GatewayUntrusted     an answer whose signature, time, signer or subject is wrong: UNKNOWN
-    └── GatewayRefused       a trusted "no": the request had no effect
+    └── GatewayRefused       a trusted "no": this request had no effect (an earlier one may have had: ORDERPAID)
 
 Money is an integer number of fen (1/100 CNY). Datetimes are aware; a *date* is always a Beijing date.
 """
@@ -140,8 +140,9 @@ class Probe:
 class QrChannel(Protocol):
     """A channel whose code the buyer scans from our screen.
 
-    ``create`` raises :class:`GatewayRefused` (no code exists), :class:`GatewayUnreachable` or
-    :class:`GatewayUntrusted` (a trade may exist: create again with the very same arguments, or close). ``query``,
+    ``create`` raises :class:`GatewayRefused` (this call made no code; after an earlier call for the same number whose
+    answer was lost a trade may exist all the same: ask), :class:`GatewayUnreachable` or :class:`GatewayUntrusted` (a
+    trade may exist: create again with the very same arguments, or close). ``query``,
     ``close``, ``refund`` and ``query_refund`` never raise a GatewayError: an outage or an unbelievable answer is
     UNKNOWN with a ``reason``; a refused refund is FAILED with the gateway's code. ``bill`` raises any
     :class:`GatewayError`.

@@ -110,6 +110,31 @@ def load_secret(path: Path, key: bytes) -> bytes:
     return open_secret(path.read_bytes(), key, path.name)
 
 
+def read_secret(path: Path, key: bytes | None) -> bytes:
+    """A merchant secret: sealed (``<name>.sealed``, wants ``key``) if that file is there, else the plain file.
+
+    Raises ValueError, also where a sealed file is there but no key is given; OSError.
+    """
+    sealed = path.with_name(f"{path.name}.sealed")
+    if not sealed.exists():
+        return read_pem(path)
+    if key is None:
+        raise ValueError(f"{sealed.name} is sealed and wants a key")
+    return load_secret(sealed, key)
+
+
+def seal_folder(folder: Path, key: bytes) -> list[str]:
+    """Seal every secret of a merchant folder (``*_key.pem``, ``*.key``) and remove its plain file; their names."""
+    done = []
+    for path in sorted([*folder.glob("*_key.pem"), *folder.glob("*.key")]):
+        target = path.with_name(f"{path.name}.sealed")
+        store_secret(target, read_pem(path), key)
+        if load_secret(target, key) == path.read_bytes():
+            path.unlink()
+            done.append(path.name)
+    return done
+
+
 def _checked(key: bytes) -> bytes:
     if len(key) != 32:
         raise ValueError("an AES-256 key has 32 bytes")

@@ -19,7 +19,7 @@ from typing import Any, Self
 from kiosk.payments.channel import MAX_SKEW, GatewayError, GatewayRefused, GatewayUnreachable, GatewayUntrusted
 from kiosk.payments.fields import Fields
 from kiosk.payments.http import MAX_REPLY, Http, HttpReply
-from kiosk.payments.keys import Pem, load_private, load_public, read_pem, sign, verify
+from kiosk.payments.keys import Pem, load_private, load_public, read_pem, read_secret, sign, verify
 
 log = logging.getLogger("kiosk.payments.wechat")
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
@@ -46,11 +46,13 @@ class WechatSettings:
     timeout: float = 8.0
 
     @classmethod
-    def from_folder(cls, folder: Path, base_url: str | None = None, timeout: float = 8.0) -> Self:
+    def from_folder(
+        cls, folder: Path, base_url: str | None = None, timeout: float = 8.0, key: bytes | None = None
+    ) -> Self:
         """Read the merchant folder that the gateway simulator writes, and that an operator may fill in by hand.
 
         ``wechat.json`` {base_url, mchid, app_id, serial_no, platform_keys: {id: file}, notify_url} beside
-        ``wechat_key.pem`` and ``wechat_apiv3.key``. For example, after
+        ``wechat_key.pem`` and ``wechat_apiv3.key``, both plain or sealed under ``key``. For example, after
         ``python -m kiosk.simulators.gateways --port 9100 --control 9101 --home var/gateways``::
 
             settings = WechatSettings.from_folder(Path("var/gateways/merchant"))
@@ -65,9 +67,9 @@ class WechatSettings:
             mchid=values["mchid"],
             app_id=values["app_id"],
             serial_no=values["serial_no"],
-            private_key=folder / "wechat_key.pem",
+            private_key=read_secret(folder / "wechat_key.pem", key),
             platform_keys={name: folder / Path(file).name for name, file in values["platform_keys"].items()},
-            apiv3_key=read_pem(folder / "wechat_apiv3.key").strip(),
+            apiv3_key=read_secret(folder / "wechat_apiv3.key", key).strip(),
             notify_url=values["notify_url"],
             timeout=timeout,
         )
