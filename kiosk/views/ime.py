@@ -7,6 +7,7 @@ import threading
 from flask import Blueprint, abort, current_app, render_template, request
 from werkzeug.wrappers import Response
 
+from kiosk.catalogue import places
 from kiosk.ime.build import index_path
 from kiosk.ime.engine import PAGE, Engine, clean
 from kiosk.ime.pinpad import pads
@@ -22,9 +23,19 @@ def engine() -> Engine:
     """The engine of this application, loaded when it is first asked for. Raises ``DictionaryMissing``."""
     with _loading:
         if "ime" not in current_app.extensions:
-            current_app.extensions["ime"] = Engine(index_path(house().settings.home / "ime"))
+            current_app.extensions["ime"] = Engine(index_path(house().settings.home / "ime", _place_names()))
         found: Engine = current_app.extensions["ime"]
         return found
+
+
+def _place_names() -> list[str]:
+    """All provinces, and the cities and counties the catalogue knows."""
+    names, parents = [], list(places.provinces())
+    while parents:
+        place = parents.pop()
+        names.append(place.name)
+        parents.extend(places.children(place.code))
+    return names
 
 
 @blueprint.post("")
