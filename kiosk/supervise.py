@@ -69,6 +69,16 @@ class Part:
                     self.ready.set()
                 out.write(line)
 
+    def came_up(self) -> bool:
+        """Wait until the part says it is ready; False when it died or took too long."""
+        until = time.monotonic() + READY
+        while time.monotonic() < until:
+            if self.ready.wait(0.1):
+                return True
+            if self.process is None or self.process.poll() is not None:
+                return False
+        return False
+
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
@@ -116,17 +126,20 @@ class Supervisor:
         for name in SIMULATORS:
             home = base / name
             home.mkdir(parents=True, exist_ok=True)
-            command = [sys.executable, "-m", f"kiosk.simulators.{name}", "--control", "0", "--home", str(home)]
+            control = str(free_port())  # chosen here, so that a part that is started again is found again
+            command = [sys.executable, "-m", f"kiosk.simulators.{name}", "--control", control, "--home", str(home)]
             if name in ("id_reader", "pos"):
                 command += ["--link", str(home / "port")]
+            if name in ("gateways", "receipt_printer", "sms", "a4_printer"):
+                command += ["--port", str(free_port())]
             part = Part(
-                name, command, self.environ, self.logs / f"{name}.log", needed=name not in ("a4_printer", "pos")
+                name, command, self.environ, self.logs / f"{name}.log", needed=name not in ("a4_printer", "pos", "sms")
             )
             part.start()
             parts.append(part)
         self.parts += parts
         for part in parts:
-            if not part.ready.wait(READY) and part.needed:
+            if not part.came_up() and part.needed:
                 raise SystemExit(f"the simulator {part.name} did not start; see {part.log}")
         self.write_addresses()
 
@@ -220,7 +233,7 @@ def main() -> int:
         supervisor.kiosk()
         supervisor.wait_for_web()
         worker = next(part for part in supervisor.parts if part.name == "worker")
-        if not worker.ready.wait(READY):
+        if not worker.came_up():
             raise SystemExit(f"the worker did not start; see {worker.log}")
         say(f"ready in {time.monotonic() - began:.1f} s: http://{settings.host}:{settings.port}/")
         if settings.simulators:

@@ -173,10 +173,10 @@ class Customer:
             person = people[unit["agent"]]
             self.persona = {
                 "unit_name": unit["name"], "uscc": unit["uscc"], "legal_name": people[unit["legal"]]["name"],
-                "legal_number": people[unit["legal"]]["card"]["number"],
+                "legal_id": people[unit["legal"]]["card"]["number"],
                 "legal_mobile": people[unit["legal"]]["mobile"],
                 "landline": unit["phone"], "address": unit["address"], "email": unit["email"],
-                "social_insurance": unit["social_number"], "role": "agent",
+                "social_insurance_no": unit["social_number"], "role": "agent",
             }  # fmt: skip
         else:
             person = people[chosen.get("owner") or "wang"]

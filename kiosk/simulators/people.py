@@ -103,7 +103,7 @@ def _company(key: str, name: str, uscc: str, legal: Person, agent: Person, house
         legal=legal,
         agent=agent,
         address=f"益阳市赫山区虚构大道{house}号",
-        phone=f"0737-000000{house}",
+        phone=f"0737-600000{house}",
         social_number=f"4309000000{house:02d}",
         email=f"{key}@example.com",
     )

@@ -23,12 +23,12 @@ from kiosk.views.language import gettext as _
 
 blueprint = Blueprint("bench", __name__, url_prefix="/bench")
 ACTIONS = {
-    "ukeys": ("insert", "remove", "create"),
+    "ukeys": ("insert", "remove", "create", "pull_after"),
     "id_reader": ("lay", "lift", "fault"),
     "scanner": ("lay", "clear", "fault"),
-    "receipt_printer": ("paper", "cover", "offline"),
+    "receipt_printer": ("paper", "cover", "offline", "mute"),
     "a4_printer": ("paper", "ok", "jam", "out"),
-    "gateways": ("pay", "fault", "pay_twice", "cancel"),
+    "gateways": ("pay", "scan", "confirm", "pay_late", "pay_twice", "fault", "calm", "down"),
     "pos": ("approve", "decline", "lost_result", "fault"),
     "sms": ("fault",),
 }
@@ -135,7 +135,7 @@ def act(name: str, verb: str) -> BaseResponse:
         body = next((one["card"] for one in people if one["key"] == body["person"]), {})
     if name == "gateways" and verb == "pay" and not body:
         payment = _open_payment()
-        body = {"code_url": payment.code_url} if payment else {}
+        body = {"code": payment.code_url} if payment else {}
     try:
         answer = ask(name, verb, body)
     except Silent:

@@ -93,14 +93,21 @@ class Engine:
     # -- one effect -------------------------------------------------------------------------------
 
     def run(self, effect_id: int) -> None:
-        begun = self._begin(effect_id)
+        try:
+            begun = self._begin(effect_id)
+        except OperationalError:
+            raise
+        except Exception as error:  # a bug in a plan must cost one effect, not the lane
+            log.exception("effect %s could not begin", effect_id)
+            self._end(effect_id, Unknown("internal", {"error": type(error).__name__}))
+            return
         if begun is None:
             return
         handler, inputs, in_doubt = begun
         checkpoints.reached(f"{handler.kind}:begun")
         outcome = self._act(handler, inputs, in_doubt)
         checkpoints.reached(f"{handler.kind}:acted")
-        self._end(effect_id, handler, outcome)
+        self._end(effect_id, outcome)
         checkpoints.reached(f"{handler.kind}:ended")
 
     def _job(self, session: Session, effect: Effect) -> Job:
@@ -141,10 +148,11 @@ class Engine:
             log.exception("effect %s failed", handler.kind)
             return Unknown("internal", {"error": type(error).__name__})
 
-    def _end(self, effect_id: int, handler: Handler, outcome: Outcome) -> None:
+    def _end(self, effect_id: int, outcome: Outcome) -> None:
         with write() as session:
             effect = session.get(Effect, effect_id)
             assert effect is not None
+            handler = self.handlers[effect.kind]
             job = self._job(session, effect)
             try:
                 with session.begin_nested():

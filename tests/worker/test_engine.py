@@ -167,6 +167,19 @@ def test_recovery_asks_for_what_was_under_way(start: Start) -> None:
     assert kinds()[0] == "effect.in_doubt"
 
 
+def test_a_bug_in_plan_costs_one_effect_and_not_the_lane(start: Start) -> None:
+    class Buggy(Outside):
+        def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
+            raise KeyError("name")
+
+    outside = Buggy()
+    engine, effect_id = start(outside)
+    effect = drain(engine, effect_id, rounds=ASKS + 2)
+    assert (effect.state, effect.note) == (EffectState.UNKNOWN, "internal")
+    assert outside.did == 0
+    assert db.session.scalars(select(Task)).one().kind == "unknown_outcome"
+
+
 def test_a_bug_in_conclude_costs_nothing_but_the_effect(start: Start) -> None:
     class Buggy(Outside):
         def conclude(self, job: Job, done: Done) -> None:

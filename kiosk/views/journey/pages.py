@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import url_for
 
+from kiosk.ime.pinpad import pads
 from kiosk.orders import effects, fulfil, journey
 from kiosk.orders.effects import live
 from kiosk.orders.models import Consent
@@ -165,7 +166,7 @@ class PinPage(Page):
     def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
         if form.get("action") == "next" and walk.order.progress.get("pin"):
             return None
-        pin = form.get("pin", "")
+        pin = pads.typed(form.get("pin", ""))
         if not 4 <= len(pin) <= 32:
             return {"errors": {"pin": _("请输入 UKey 密码。")}}
         walk.house.mark(walk.session, walk.order, "pin", done=False)
@@ -181,7 +182,7 @@ class NewPinPage(Page):
     template = "journey/new_pin.html"
 
     def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
-        pin, again = form.get("pin", ""), form.get("again", "")
+        pin, again = pads.typed(form.get("pin", "")), pads.typed(form.get("again", ""))
         reason = fields.weak_pin(pin, walk.data)
         if reason:
             return {"errors": {"pin": reason}}

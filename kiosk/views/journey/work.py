@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from kiosk.catalogue import Operation
 from kiosk.db import BEIJING, db, write
+from kiosk.ime.pinpad import pads
 from kiosk.orders import effects
 from kiosk.orders.models import Effect, Order
 from kiosk.orders.states import LIVE, State
@@ -88,7 +89,7 @@ def work_wait() -> str | Response:
 @with_order(*WORKING)
 def work_pin() -> Response:
     """The PIN once more, when neither process has it any longer."""
-    pin = request.form.get("pin", "")
+    pin = pads.typed(request.form.get("pin", ""))
     if 4 <= len(pin) <= 32 and g.visit_order_id is not None:
         visit.send_pin(g.visit_order_id, pin)
         with write() as session:

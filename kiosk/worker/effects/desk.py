@@ -217,7 +217,7 @@ class Scan(Handler):
             return Done({"faults": faults}, private=(scan.png, verdict.marked_png, verdict.seal_png, faults, facts))
         judged = world.inspector.call("document", deadline=30, picture=scan.png, kind=kind, sealed=sealed)
         faults = [str(fault) for fault in judged.faults]
-        return Done({"faults": faults}, private=(scan.png, judged.shown_png, None, faults, {}))
+        return Done({"faults": faults}, private=(scan.png, judged.page_jpeg, None, faults, {}))
 
     def conclude(self, job: Job, done: Done) -> None:
         picture, shown, cutout, faults, facts = done.private

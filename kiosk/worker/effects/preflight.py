@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-from kiosk.ca.connector import CaError
+from kiosk.ca.connector import CaError, SubjectRefused
 from kiosk.catalogue import Operation
 from kiosk.db import now
-from kiosk.hardware.errors import DeviceError
+from kiosk.hardware.errors import DeviceError, PinIncorrect
 from kiosk.hardware.health import Level
+from kiosk.worker.effects.writing import subject_of
 from kiosk.worker.outcomes import Done, Handler, Job, Outcome
 from kiosk.worker.pins import Pins
 from kiosk.worker.world import World
@@ -28,11 +29,22 @@ class Preflight(Handler):
         token = job.house.data(job.order).get("token", {})
         needs_pin = offer.token == "existing" and "token_pin" in offer.identity  # noqa: S105
         blank = service.operation == Operation.new
-        return {}, (job.order.id, token.get("serial"), token.get("key_id"), needs_pin, blank, bool(job.order.amount))
+        certifies = service.operation in (Operation.new, Operation.renew, Operation.replace, Operation.change)
+        named = [] if not certifies or self._nameable(job) else ["subject_refused"]
+        token_facts = (token.get("serial"), token.get("key_id") if needs_pin else None, blank)
+        return {}, (job.order.id, *token_facts, bool(job.order.amount), named)
+
+    @staticmethod
+    def _nameable(job: Job) -> bool:
+        """Whether a certificate can carry this name and number."""
+        try:
+            subject_of(job)
+        except (SubjectRefused, KeyError):
+            return False
+        return True
 
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
-        order_id, serial, key_id, needs_pin, blank, costs = inputs
-        faults: list[str] = []
+        order_id, serial, key_id, blank, costs, faults = inputs
 
         def look(check: Callable[[], str | None]) -> None:
             try:
@@ -43,7 +55,7 @@ class Preflight(Handler):
                 faults.append(fault)
 
         if serial:
-            look(lambda: self._token(world, pins, order_id, serial, key_id if needs_pin else None, blank))
+            look(lambda: self._token(world, pins, order_id, serial, key_id, blank))
         look(lambda: self._ca(world))
         look(lambda: self._printer(world))
         look(lambda: self._disk(world))
@@ -63,7 +75,10 @@ class Preflight(Handler):
         if blank:
             if not contents.info.blank:
                 return "token_not_blank"
-            world.ukey.call("prove_pin", deadline=15, serial=serial, pin=world.settings.devices.blank_pin)
+            try:
+                world.ukey.call("prove_pin", deadline=15, serial=serial, pin=world.settings.devices.blank_pin)
+            except PinIncorrect:
+                return "token_not_blank"  # somebody has set a PIN already: not from the stock
         elif key_id:
             world.ukey.call("prove_pin", deadline=15, serial=serial, pin=pin, key_id=key_id)
         return None

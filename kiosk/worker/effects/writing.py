@@ -48,8 +48,8 @@ def subject_of(job: Job) -> Subject:
         number = given.get("uscc") or given["org_code"]
         document = Document.USCC if len(number) == 18 else Document.ORGANISATION_CODE
         return Subject(name=given["unit_name"], number=number, document=document, email=email)
-    document = DOCUMENTS.get(given.get("document_type", "id_card"), Document.OTHER)
-    return Subject(name=given["name"], number=given["document_number"], document=document, email=email)
+    document = DOCUMENTS.get(given.get("id_type", "id_card"), Document.OTHER)
+    return Subject(name=given["name"], number=given["id_number"], document=document, email=email)
 
 
 def certificate_of(job: Job) -> Certificate:
