@@ -61,8 +61,8 @@ class FormField(Model):
     "token.unit_name"; all keys: `SOURCES`).
     `locked`: cannot be changed by the user once read from the ID card or the UKey, or copied from an answer (what was
     read from the licence stays open: it may be misread). `default`: the answer before anything is read or typed.
-    `by`: name of the choice that says which document a number of type id_document is of. `ref`: section of the scheme's
-    document.
+    `max_length`: of what is typed, spaces and dashes included. `by`: name of the choice that says which document a
+    number of type id_document is of. `ref`: section of the scheme's document.
     """
 
     name: Code

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum.cn import ric, uscc
 from stdnum.iso7064 import mod_11_10
@@ -11,6 +11,7 @@ from stdnum.iso7064 import mod_11_10
 from kiosk.orders.numbers import CHECKS, DOCUMENT_TYPES, Invalid, applicants, check
 
 CODE = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+UNHURRIED = settings(deadline=None)
 PROVINCES = ["11", "15", "23", "37", "43", "46", "50", "54", "65", "71", "81", "82", "83"]
 
 
@@ -48,6 +49,7 @@ credit_codes = st.builds(
 )  # fmt: skip
 
 
+@UNHURRIED
 @given(identities)
 def test_identity_numbers(number: str) -> None:
     assert check("id_number", number) == number
@@ -58,6 +60,7 @@ def test_identity_numbers(number: str) -> None:
     assert check("id_number", wide) == number
 
 
+@UNHURRIED
 @given(identities, st.integers(0, 17), st.integers(1, 9))
 def test_one_wrong_digit_is_found(number: str, place: int, shift: int) -> None:
     old = number[place]
@@ -65,6 +68,7 @@ def test_one_wrong_digit_is_found(number: str, place: int, shift: int) -> None:
     assert refused("id_number", number[:place] + new + number[place + 1 :]).startswith("id_number_")
 
 
+@UNHURRIED
 @given(identities, st.integers(0, 15))
 def test_two_exchanged_digits_are_found(number: str, place: int) -> None:
     if number[place] != number[place + 1]:
@@ -104,6 +108,7 @@ def test_residents_without_mainland_registration() -> None:
         assert check("id_number", with_digit(body))
 
 
+@UNHURRIED
 @given(credit_codes)
 def test_credit_codes(code: str) -> None:
     assert check("uscc", code.lower()) == code
@@ -111,6 +116,7 @@ def test_credit_codes(code: str) -> None:
     assert check("ic_registration", code) == code
 
 
+@UNHURRIED
 @given(credit_codes, st.integers(8, 16), st.sampled_from(CODE))
 def test_one_wrong_character_of_a_credit_code_is_found(code: str, place: int, other: str) -> None:
     if other != code[place]:
@@ -127,6 +133,7 @@ def test_organisation_codes(code: str) -> None:
     assert check("org_code", code) == code.upper().replace("-", "")[:8] + "-" + code[-1].upper()
 
 
+@UNHURRIED
 @given(st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=8, max_size=8))
 def test_one_organisation_check_digit_fits(body: str) -> None:
     codes = [outcome("org_code", body + digit) for digit in "0123456789X"]
@@ -134,6 +141,7 @@ def test_one_organisation_check_digit_fits(body: str) -> None:
     assert codes.count("org_code_check_digit") == 10
 
 
+@UNHURRIED
 @given(st.text("0123456789", min_size=14, max_size=14))
 def test_business_registration_numbers(body: str) -> None:
     right = body + mod_11_10.calc_check_digit(body)
@@ -198,6 +206,7 @@ def test_refusals(kind: str, value: str) -> None:
     assert refused(kind, value)
 
 
+@UNHURRIED
 @given(identities, identities)
 def test_applicants(first: str, second: str) -> None:
     people = applicants(f"张三 {first}\n李四，{second.lower()}") if first != second else ()
@@ -215,6 +224,7 @@ def test_at_most_three_applicants() -> None:
     assert refused("applicants", "张三") == "applicants_format"
 
 
+@UNHURRIED
 @given(st.sampled_from(sorted(CHECKS)), st.text(max_size=80))
 def test_anything_is_judged_and_normal_forms_stay(kind: str, value: str) -> None:
     if code := outcome(kind, value):
