@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from asn1crypto import core, x509
+from asn1crypto import core, parser, x509
 
 from kiosk.ca.connector import CaRejected, serial_hex
 
@@ -131,14 +131,14 @@ def _string_in(octets: bytes, depth: int = 0) -> str | None:
     """
     if depth < 4:
         try:
-            item = core.Asn1Value.load(octets, strict=True)
+            class_, _, tag, _, contents, _ = parser.parse(octets, strict=True)
         except (ValueError, TypeError):
-            item = None
-        if item is not None:
-            if item.class_ == 0 and item.tag in (12, 18, 19, 20, 22, 30):
-                return _clean(_text(item))
-            return _string_in(item.contents, depth + 1)
-    return _clean(octets.decode("ascii", "ignore")) if octets.isascii() else None
+            contents = None
+        if contents is not None:
+            if class_ == 0 and tag in (12, 18, 19, 20, 22, 30):
+                return _clean(_decode(tag, contents))
+            return _string_in(contents, depth + 1)
+    return _clean(octets.decode("ascii")) if octets.isascii() else None
 
 
 def _clean(text: str) -> str | None:
@@ -164,16 +164,21 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    if value.tag == 30:
-        return str(value.contents.decode("utf-16-be"))
-    if value.tag == 28:
-        return str(value.contents.decode("utf-32-be"))
+    return _decode(value.tag, value.contents)
+
+
+def _decode(tag: int, contents: bytes) -> str:
+    """The text of a DER string by its tag; 8-bit strings are tried as UTF-8, then as GB 18030."""
+    if tag == 30:
+        return contents.decode("utf-16-be")
+    if tag == 28:
+        return contents.decode("utf-32-be")
     for encoding in ("utf-8", "gb18030"):
         try:
-            return str(value.contents.decode(encoding))
+            return contents.decode(encoding)
         except UnicodeDecodeError:
             continue
-    return str(value.contents.decode("latin-1"))
+    return contents.decode("latin-1")
 
 
 def _use(key_usage: bytes | None) -> Literal["sign", "encrypt", "both"]:

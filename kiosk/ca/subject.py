@@ -125,7 +125,7 @@ class Subject:
         return [(oid.dotted_string, value) for oid, value in pairs]
 
     def distinguished_name(self) -> x509.Name:
-        return x509.Name([x509.NameAttribute(x509.ObjectIdentifier(oid), value) for oid, value in self.attributes()])
+        return x509.Name([_Attribute(x509.ObjectIdentifier(oid), value) for oid, value in self.attributes()])
 
     def _check_number(self) -> None:
         number = self.number
@@ -141,6 +141,16 @@ class Subject:
             raise SubjectRefused("number_malformed", field="number")
         if len(self.identifier()) > UB_SERIAL_NUMBER:
             raise SubjectRefused("number_too_long", field="number")
+
+
+class _Attribute(x509.NameAttribute[str]):
+    """Bounds are characters (RFC 5280 appendix A), checked by `Subject`; the library counts octets, three to a Han
+    character.
+    """
+
+    def __init__(self, oid: x509.ObjectIdentifier, value: str) -> None:
+        super().__init__(oid, value if value.isascii() else "CN")
+        self._value = value
 
 
 def encode_number(number: str) -> str:
