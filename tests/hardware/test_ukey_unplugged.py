@@ -7,15 +7,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from kiosk.hardware.errors import DeviceCrashed, DeviceError, DeviceFailed, KeyMissing, TokenMissing, TokenRemoved
-from kiosk.hardware.ukey import current
+from kiosk.hardware.errors import DeviceCrashed, DeviceError, KeyMissing, TokenMissing, TokenRemoved
 from kiosk.simulators.ukeys_pull import PullAfter
-from tests.hardware.ukey_parts import PIN, SUBJECT, Desk, issue, new_id
+from tests.hardware.ukey_parts import PIN, SUBJECT, Desk, Writer, check, new_id
 
 
 @pytest.fixture
@@ -23,54 +21,6 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path)
     yield desk
     desk.close()
-
-
-class Writer:
-    """One renewal as the worker does it: remembers what is done, takes a new id where half a pair was left."""
-
-    def __init__(self, desk: Desk, serial: str, number: int = 0) -> None:
-        self.desk, self.serial = desk, serial
-        self.begin = datetime.now(UTC) + timedelta(minutes=number)  # of several writers the last is the newest
-        self.key_id = new_id()
-        self.certificate: bytes | None = None
-        self.seal = os.urandom(600)
-        self.seals = 0
-
-    def run(self) -> None:
-        """Go on where it stopped."""
-        on = {"serial": self.serial, "pin": PIN, "key_id": self.key_id}
-        if self.certificate is None:
-            try:
-                self.desk.call("generate", algorithm="p256", **on)
-            except KeyMissing:
-                self.key_id = on["key_id"] = new_id()
-                self.desk.call("generate", algorithm="p256", **on)
-            self.certificate = issue(self.desk.call("request", subject=SUBJECT, **on), self.begin)
-        self.desk.call("write_certificate", cert_der=self.certificate, **on)
-        self._write_seal()
-        self.desk.call("prove_key", cert_der=self.certificate, **on)
-
-    def _write_seal(self) -> None:
-        try:
-            self.desk.call("write_object", serial=self.serial, pin=PIN, label=self.label, data=self.seal)
-        except DeviceFailed as error:
-            if error.code != "label_taken":
-                raise
-            self.seals += 1
-            self.desk.call("write_object", serial=self.serial, pin=PIN, label=self.label, data=self.seal)
-
-    @property
-    def label(self) -> str:
-        return f"seal-{self.key_id}-{self.seals}"
-
-
-def _check(desk: Desk, writer: Writer, old: tuple[str, bytes]) -> None:
-    """Old and new pair are whole and the new certificate is the current one."""
-    old_id, old_der = old
-    assert desk.call("read_certificate", serial=writer.serial, key_id=old_id) == old_der
-    desk.call("prove_key", serial=writer.serial, pin=PIN, key_id=old_id, cert_der=old_der)
-    assert current(desk.call("inspect")).der == writer.certificate
-    assert desk.call("read_object", serial=writer.serial, label=writer.label) == writer.seal
 
 
 def test_pulled_between_any_two_calls(desk: Desk) -> None:
@@ -92,15 +42,15 @@ def test_pulled_between_any_two_calls(desk: Desk) -> None:
         desk.call = original  # type: ignore[method-assign]
         desk.drawer.insert("one")
     writer.run()
-    _check(desk, writer, old)
+    check(desk, writer, old)
 
 
 def test_pulled_in_the_middle_of_the_work(desk: Desk) -> None:
-    """The hand pulls after 1, 24, 47, … accesses to the token's files, over the whole write."""
+    """The hand pulls after 1, 38, 75, … accesses to the token's files, over the whole write."""
     serial = desk.new("one")
     old = desk.generation(serial)
     cut = 0
-    for number, accesses in enumerate(range(1, 400, 23)):
+    for number, accesses in enumerate(range(1, 400, 37)):
         writer = Writer(desk, serial, number)
         pulled = threading.Event()
 
@@ -117,7 +67,7 @@ def test_pulled_in_the_middle_of_the_work(desk: Desk) -> None:
         cut += 1
         desk.drawer.insert("one")
         writer.run()
-        _check(desk, writer, old)
+        check(desk, writer, old)
         old = (writer.key_id, writer.certificate or b"")
     assert cut >= 5
 
@@ -137,7 +87,7 @@ def test_a_crash_costs_one_call(desk: Desk) -> None:
         hand.cancel()
     writer.run()
     assert desk.child.pid != pid
-    _check(desk, writer, old)
+    check(desk, writer, old)
 
 
 def test_half_a_pair_is_left_alone(desk: Desk) -> None:

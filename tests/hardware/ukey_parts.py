@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -13,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from kiosk.hardware.child import Child
+from kiosk.hardware.errors import DeviceFailed, KeyMissing
+from kiosk.hardware.ukey import current
 from kiosk.simulators.ukeys_drawer import Drawer
 
 PIN, SO_PIN = "135246", "87654321"
@@ -41,6 +44,12 @@ def issue(request_der: bytes, begin: datetime | None = None, days: int = 365) ->
         .add_extension(usage, critical=True)
     )
     return builder.sign(CA_KEY, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+class Caller(Protocol):
+    """Whoever passes calls to a driver."""
+
+    def call(self, method: str, **keywords: Any) -> Any: ...
 
 
 class Desk:
@@ -72,3 +81,51 @@ class Desk:
         certificate = issue(self.call("request", subject=SUBJECT, **on), begin, days)
         self.call("write_certificate", cert_der=certificate, **on)
         return key_id, certificate
+
+
+class Writer:
+    """One renewal as the worker does it: remembers what is done, takes a new id where half a pair was left."""
+
+    def __init__(self, desk: Caller, serial: str, number: int = 0, algorithm: str = "p256") -> None:
+        self.desk, self.serial, self.algorithm = desk, serial, algorithm
+        self.begin = datetime.now(UTC) + timedelta(minutes=number)  # of several writers the last is the newest
+        self.key_id = new_id()
+        self.certificate: bytes | None = None
+        self.seal = os.urandom(600)
+        self.seals = 0
+
+    def run(self) -> None:
+        """Go on where it stopped."""
+        on = {"serial": self.serial, "pin": PIN, "key_id": self.key_id}
+        if self.certificate is None:
+            try:
+                self.desk.call("generate", algorithm=self.algorithm, **on)
+            except KeyMissing:
+                self.key_id = on["key_id"] = new_id()
+                self.desk.call("generate", algorithm=self.algorithm, **on)
+            self.certificate = issue(self.desk.call("request", subject=SUBJECT, **on), self.begin)
+        self.desk.call("write_certificate", cert_der=self.certificate, **on)
+        self._write_seal()
+        self.desk.call("prove_key", cert_der=self.certificate, **on)
+
+    def _write_seal(self) -> None:
+        try:
+            self.desk.call("write_object", serial=self.serial, pin=PIN, label=self.label, data=self.seal)
+        except DeviceFailed as error:
+            if error.code != "label_taken":
+                raise
+            self.seals += 1
+            self.desk.call("write_object", serial=self.serial, pin=PIN, label=self.label, data=self.seal)
+
+    @property
+    def label(self) -> str:
+        return f"seal-{self.key_id}-{self.seals}"
+
+
+def check(desk: Caller, writer: Writer, old: tuple[str, bytes]) -> None:
+    """Old and new pair are whole and the new certificate is the current one."""
+    old_id, old_der = old
+    assert desk.call("read_certificate", serial=writer.serial, key_id=old_id) == old_der
+    desk.call("prove_key", serial=writer.serial, pin=PIN, key_id=old_id, cert_der=old_der)
+    assert current(desk.call("inspect")).der == writer.certificate
+    assert desk.call("read_object", serial=writer.serial, label=writer.label) == writer.seal

@@ -110,7 +110,7 @@ class TokenModule:
         """A session on the token ``serial`` (None: the only one), logged in if a PIN is given.
 
         ``alone``: refuse when another UKey is inserted too. After any failure the tokens are listed again: gone means
-        TokenRemoved, whatever the module said (mostly CKR_GENERAL_ERROR).
+        TokenRemoved, whatever the module said (mostly CKR_GENERAL_ERROR); at the end the token must still be there.
         """
         with self.enumerated() as tokens:
             token = chosen(tokens, serial, alone)
@@ -119,25 +119,41 @@ class TokenModule:
             try:
                 session = token.open(rw=write or so_pin is not None, user_pin=pin, so_pin=so_pin)
                 yield session
+                still_there(token)
             except PKCS11Error as error:
-                raise self._diagnosed(error, name, so=so_pin is not None) from None
+                raise self._diagnosed(error, token, name, so_pin is not None) from None
+            except DeviceError:
+                self.confirm(name)
+                raise
             finally:
                 if session is not None:
                     with contextlib.suppress(PKCS11Error):
                         session.close()
 
-    def _diagnosed(self, error: PKCS11Error, serial: str, so: bool) -> DeviceError:
-        """What ``error`` means, seen in the light of what is inserted after it."""
+    def _diagnosed(self, error: PKCS11Error, token: Any, serial: str, so: bool) -> DeviceError:
+        """What ``error`` means, seen in the light of what is inserted after it.
+
+        The tries left are asked for first: OpenSC knows them only until the card is looked at anew.
+        """
+        if isinstance(error, pkcs11.PinIncorrect):
+            with contextlib.suppress(PKCS11Error):
+                return wrong_pin(token.slot.get_token().flags, so)
         try:
             self._start()
             tokens = self._tokens()
         except PKCS11Error:
             return translated(error)
-        if serial not in tokens:
-            return TokenRemoved(serial=serial)
-        if isinstance(error, pkcs11.PinIncorrect):
-            return wrong_pin(tokens[serial].flags, so)
-        return translated(error)
+        return translated(error) if serial in tokens else TokenRemoved(serial=serial)
+
+    def confirm(self, serial: str) -> None:
+        """Before "nothing there" is believed: list the tokens anew, and raise TokenRemoved if ``serial`` is gone.
+
+        OpenSC reports a card pulled a moment ago as an empty one; only a new start makes it talk to the card again.
+        """
+        with contextlib.suppress(PKCS11Error):
+            self._start()
+            if serial not in self._tokens():
+                raise TokenRemoved(serial=serial) from None
 
     def free_memory(self, token: Any) -> int | None:
         """Bytes free on ``token``; None where it does not tell."""
@@ -154,6 +170,12 @@ class TokenModule:
                 raise PinLocked()
             if result != CKR_OK:
                 raise DeviceFailed("init_token_refused", result=result)
+
+
+def still_there(token: Any) -> None:
+    """Raise unless ``token`` is in its slot: pulled while it was searched, modules say no more than "nothing found"."""
+    if token.slot.get_token().serial != token.serial:
+        raise TokenRemoved()
 
 
 def serial_of(tokens: dict[str, Any], token: Any) -> str:
@@ -190,6 +212,6 @@ def translated(error: PKCS11Error) -> DeviceError:
             return PinTooWeak("pin_refused_by_token")
         case pkcs11.DeviceMemory():
             return TokenFull()
-        case pkcs11.DeviceRemoved() | pkcs11.TokenNotPresent():
+        case pkcs11.DeviceRemoved() | pkcs11.TokenNotPresent() | pkcs11.SlotIDInvalid():
             return TokenRemoved()
     return DeviceFailed("pkcs11_error", kind=type(error).__name__)

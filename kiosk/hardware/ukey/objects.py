@@ -7,13 +7,15 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.exceptions import AttributeTypeInvalid
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from kiosk.hardware.errors import DeviceFailed, KeyMissing
 from kiosk.hardware.ukey import keys
 from kiosk.hardware.ukey.model import TokenCertificate, TokenObject
+
+_SIGNING = {"rsa2048": Mechanism.SHA256_RSA_PKCS, "p256": Mechanism.ECDSA}
 
 
 def raw_id(key_id: str) -> bytes:
@@ -122,6 +124,8 @@ def generate(session: Any, key_id: str, algorithm: str, use: str) -> None:
         "public_template": {Attribute.PRIVATE: False},
         "private_template": {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False},
     }
+    if _SIGNING[algorithm] not in session.token.slot.get_mechanisms():
+        raise DeviceFailed("algorithm_unsupported")
     if algorithm == "rsa2048":
         session.generate_keypair(KeyType.RSA, 2048, **common)
         return

@@ -25,7 +25,7 @@ from kiosk.hardware.errors import (
 from kiosk.hardware.health import Health, Level, health_of
 from kiosk.hardware.ukey import keys, objects
 from kiosk.hardware.ukey.model import TokenContents, TokenInfo
-from kiosk.hardware.ukey.module import TokenModule, chosen
+from kiosk.hardware.ukey.module import TokenModule, chosen, still_there
 from kiosk.hardware.ukey.objects import Pair
 from kiosk.hardware.ukey.pin import pin_weakness
 
@@ -44,7 +44,7 @@ class UKeyReader:
     def __init__(self, module: str, config: str = "", pcsc_socket: str = "", unlock_style: str = "so") -> None:
         """``module``: path of the library; ``config``: its configuration file (SOFTHSM2_CONF, OPENSC_CONF);
         ``unlock_style``: ``so`` logs the security officer in and sets the PIN, ``puk`` gives PUK and PIN to C_SetPIN
-        without a login (OpenSC ``user_pin_unblock_style = set_pin_in_unlogged_session``).
+        without a login (OpenSC ``user_pin_unblock_style = set_pin_in_unlogged_session`` in its configuration).
         """
         if unlock_style not in {"so", "puk"}:
             raise DeviceFailed("bad_unlock_style")
@@ -78,12 +78,16 @@ class UKeyReader:
             token = chosen(tokens, serial, alone=False)
             info = self._info(next(name for name, item in tokens.items() if item is token), token)
         with self._module.session(info.serial, alone=False) as session:
-            return TokenContents(info, objects.certificates(session), objects.data_objects(session))
+            contents = TokenContents(info, objects.certificates(session), objects.data_objects(session))
+        if not contents.certificates or not contents.objects:
+            self._module.confirm(info.serial)
+        return contents
 
     def _info(self, serial: str, token: Any) -> TokenInfo:
         session = token.open()
         try:
             blank = objects.nothing_there(session)
+            still_there(token)
         finally:
             session.close()
         flags = token.flags
@@ -166,7 +170,10 @@ class UKeyReader:
         """The SubjectPublicKeyInfo of the whole pair under ``key_id``; None if there is none or only half of it."""
         with self._module.session(serial, pin=pin) as session:
             pair = objects.pair(session, key_id)
-            return keys.spki(pair.public_key()) if pair.whole else None
+            found = keys.spki(pair.public_key()) if pair.whole else None
+        if found is None:
+            self._module.confirm(serial)
+        return found
 
     def request(self, serial: str, pin: str, key_id: str, subject: list[tuple[str, str]]) -> bytes:
         """A PKCS#10 request (RFC 2986, DER) for ``subject``, pairs (dotted OID, value), signed by the UKey."""
@@ -212,13 +219,15 @@ class UKeyReader:
             if present is None:
                 self._room(session, len(cert_der))
                 session.create_object(_certificate_template(certificate, cert_der, key_id, label))
-        if self.read_certificate(serial, key_id) != cert_der:
-            raise DeviceFailed("read_back_differs")
+        self._must_be(serial, self.read_certificate(serial, key_id), cert_der)
 
     def read_certificate(self, serial: str, key_id: str) -> bytes | None:
         """The certificate (DER) under ``key_id``, without a PIN."""
         with self._module.session(serial, alone=False) as session:
-            return objects.certificate(session, key_id)
+            found = objects.certificate(session, key_id)
+        if found is None:
+            self._module.confirm(serial)
+        return found
 
     def write_object(self, serial: str, pin: str, label: str, data: bytes) -> None:
         """Store public data (an electronic seal, up to 256 KB) under ``label`` and read it back.
@@ -243,13 +252,21 @@ class UKeyReader:
                         Attribute.VALUE: data,
                     }
                 )
-        if self.read_object(serial, label) != data:
-            raise DeviceFailed("read_back_differs")
+        self._must_be(serial, self.read_object(serial, label), data)
 
     def read_object(self, serial: str, label: str) -> bytes | None:
         """The public data under ``label``, without a PIN."""
         with self._module.session(serial, alone=False) as session:
-            return objects.data(session, label)
+            found = objects.data(session, label)
+        if found is None:
+            self._module.confirm(serial)
+        return found
+
+    def _must_be(self, serial: str, found: bytes | None, written: bytes) -> None:
+        """Compare what was read back."""
+        if found != written:
+            self._module.confirm(serial)
+            raise DeviceFailed("read_back_differs")
 
     def _room(self, session: Any, size: int) -> None:
         free = self._module.free_memory(session.token)
