@@ -31,7 +31,6 @@ LARGEST = 2 * 1024 * 1024  # bytes of PNG
 TALLEST = 8000  # dots: a metre of paper
 BAND = 256  # rows in one raster command: small printers hold little
 CHUNK = 4096
-ANSWER = 1.0  # seconds for a status
 QUIET = 0.1  # seconds of silence after which no late answer is awaited
 
 RESET = b"\x1b@"
@@ -42,13 +41,18 @@ ASK = b"\x1dr\x01"
 class ReceiptPrinter:
     """``address`` is ``tcp://host:port`` or ``serial:/dev/…``; ``width`` in dots (576 = 80 mm paper at 203 dpi).
 
-    ``acknowledge`` (s) is how long a printed receipt's answer is awaited beyond the time the line and the paper take.
+    ``acknowledge`` (s) is how long a printed receipt's answer is awaited beyond the time the line and the paper take,
+    ``answer`` (s) how long that of a status.
     """
 
-    def __init__(self, address: str, baudrate: int = 115200, width: int = 576, acknowledge: float = 10.0) -> None:
+    def __init__(
+        self, address: str, baudrate: int = 115200, width: int = 576, acknowledge: float = 10.0, answer: float = 1.0
+    ) -> None:
         self._link = link(address, baudrate)
         self._width = width
         self._acknowledge = acknowledge
+        self._answer = answer
+        self._acknowledgements = 0
 
     def __enter__(self) -> Self:
         return self
@@ -99,13 +103,22 @@ class ReceiptPrinter:
 
     def _status(self, kind: int) -> int:
         """The answer to DLE EOT, which even a busy or stopped printer gives at once."""
-        self._link.send(b"\x10\x04" + bytes([kind]), ANSWER)
-        until = time.monotonic() + ANSWER
+        self._link.send(b"\x10\x04" + bytes([kind]), self._answer)
+        until = time.monotonic() + self._answer
         while (left := until - time.monotonic()) > 0:
-            for byte in self._link.receive(left):
-                if byte & 0x93 == 0x12:
-                    return byte
+            if status := self._listen(left):
+                return status
         raise DeviceTimeout("printer_silent")
+
+    def _listen(self, seconds: float) -> int | None:
+        """Count the acknowledgements that arrive; give the status among them, if there is one."""
+        status = None
+        for byte in self._link.receive(seconds):
+            if byte & 0x93 == 0x12:
+                status = byte
+            elif byte & 0x90 == 0:
+                self._acknowledgements += 1
+        return status
 
     def _settle(self) -> None:
         """Make sure that nothing earlier is still inside, and that no earlier acknowledgement is still on its way.
@@ -113,45 +126,54 @@ class ReceiptPrinter:
         A sender that died in the middle of a raster leaves the printer waiting for the rest of the band, and it would
         take this receipt for it. Zeros fill the band with white; outside of a raster they mean nothing.
         """
-        self._link.send(ASK, ANSWER)
-        if not self._acknowledged(ANSWER):
+        self._acknowledgements = 0
+        self._link.send(ASK, self._answer)
+        if not self._acknowledged(self._answer):
             try:
-                self._link.send(bytes(BAND * ((self._width + 7) // 8)) + CUT + ASK, ANSWER)
+                self._link.send(bytes(BAND * ((self._width + 7) // 8)) + CUT + ASK, self._answer)
             except DeviceTimeout:
                 raise DeviceBusy("printer_busy") from None
-            if not self._acknowledged(ANSWER):
+            if not self._acknowledged(self._answer):
                 raise DeviceBusy("printer_busy")
         while self._link.receive(QUIET):
             pass
 
     def _acknowledged(self, seconds: float) -> bool:
         until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if any(byte & 0x90 == 0 for byte in self._link.receive(left)):
-                return True
-        return False
+        while not self._acknowledgements and (left := until - time.monotonic()) > 0:
+            self._listen(left)
+        return self._acknowledgements > 0
 
     def _deliver(self, data: bytes, rows: int) -> None:
         allowed = self._acknowledge + rows / 400  # 50 mm/s, a slow mechanism
         if self._link.baudrate:
             allowed += len(data) * 10 / self._link.baudrate
+        self._acknowledgements = 0
         until = time.monotonic() + allowed
         try:
             for at in range(0, len(data), CHUNK):
                 self._link.send(data[at : at + CHUNK], max(0.001, until - time.monotonic()))
-            if self._acknowledged(until - time.monotonic()):
-                return
         except DeviceError as error:
             raise PrintUnknown(cause=error.code) from None
-        raise PrintUnknown(cause=self._cause())
+        self._await(until)
 
-    def _cause(self) -> str:
-        """Why no acknowledgement came, as far as the printer tells."""
-        try:
-            self._check()
-        except DeviceError as error:
-            return error.code
-        return "no_answer"
+    def _await(self, until: float) -> None:
+        """Wait for the acknowledgement, asking in between why it does not come: a stopped printer is told of at
+        once.
+        """
+        cause = "no_answer"
+        while (left := until - time.monotonic()) > 0:
+            try:
+                if self._acknowledged(min(left, self._answer)):
+                    return
+                self._check()
+            except DeviceTimeout:
+                continue  # mute or merely slow: the deadline decides
+            except DeviceError as error:
+                cause = error.code
+                break
+        if not self._acknowledgements:
+            raise PrintUnknown(cause=cause)
 
 
 def raster(png: bytes, width: int) -> tuple[list[bytes], int]:

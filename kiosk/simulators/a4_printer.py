@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from kiosk.simulators.a4_printer_bus import Bus
-from kiosk.simulators.control import Control, Refused, Verb, arguments, serve
+from kiosk.simulators.control import Control, Refused, Verb, arguments, lasting_port, serve
 
 NAME = "Kiosk A4"
 
@@ -53,7 +53,7 @@ class A4Printer:
         self.mechanism = home / "print.sh"
         self.mechanism.write_text(MECHANISM)
         self.mechanism.chmod(0o755)
-        self.port = port or _free_port()
+        self.port = port
         self.frozen = False
         self.process: subprocess.Popen[bytes] | None = None
         self._folder = tempfile.mkdtemp(prefix="kiosk-bus-")  # a socket's path may have 107 bytes, home may be longer
@@ -141,15 +141,12 @@ class A4Printer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 def main() -> None:
     parser = arguments("Simulated A4 printer")
     parser.add_argument("--port", type=int, default=0, help="IPP port, 0 for a free one")
     options = parser.parse_args()
+    options.control = lasting_port(options.home, "control", options.control)
+    options.port = lasting_port(options.home, "device", options.port)
     printer = A4Printer(options.home.absolute(), options.port)
     verbs: dict[str, Verb] = {"paper": printer.paper, "list": printer.listing, "freeze": printer.freeze}
     verbs |= {"plug": printer.plug, "unplug": printer.unplug}

@@ -13,6 +13,7 @@ import json
 import mimetypes
 import re
 import signal
+import socket
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -147,6 +148,25 @@ def arguments(description: str) -> argparse.ArgumentParser:
         "--home", type=Path, required=True, metavar="DIR", help="folder that keeps this simulator's state"
     )
     return parser
+
+
+def lasting_port(home: Path, name: str, wished: int) -> int:
+    """``wished``, or for 0 the port used last time (so that a simulator started again is found where it was), or a
+    free one.
+    """
+    if wished:
+        return wished
+    note = home / f"{name}.port"
+    home.mkdir(parents=True, exist_ok=True)
+    with (
+        contextlib.suppress(OSError, ValueError, OverflowError),
+        socket.create_server(("127.0.0.1", int(note.read_text()))),
+    ):
+        return int(note.read_text())
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+    note.write_text(str(port))
+    return port
 
 
 def serve(control: Control, ready: Mapping[str, Any], stopped: threading.Event | None = None) -> None:

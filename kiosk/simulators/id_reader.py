@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.simulators import id_reader_cards as cards
-from kiosk.simulators.control import Control, Refused, arguments, serve
+from kiosk.simulators.control import Control, Refused, arguments, lasting_port, serve
 
 START = b"\xaa\xaa\xaa\x96\x69"
 FAULTS = {"silence", "noise", "bad_checksum", "truncate", "drip", "lift_mid_read", "unauthorised"}
@@ -188,6 +188,7 @@ def main() -> None:
     parser = arguments("Simulated ID card reader")
     parser.add_argument("--link", type=Path, required=True, metavar="PATH", help="symbolic link to the pseudo terminal")
     options = parser.parse_args()
+    options.control = lasting_port(options.home, "control", options.control)
     options.home.mkdir(parents=True, exist_ok=True)
     reader = Reader()
     line = Line(reader, options.link.absolute())

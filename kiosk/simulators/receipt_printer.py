@@ -15,7 +15,7 @@ from typing import Any
 
 from PIL import Image
 
-from kiosk.simulators.control import Control, Refused, Verb, arguments, serve
+from kiosk.simulators.control import Control, Refused, Verb, arguments, lasting_port, serve
 from kiosk.simulators.receipt_printer_escpos import Ask, Command, Cut, Feed, Language, Row, Text
 
 BUFFER = 64 * 1024
@@ -201,6 +201,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="TCP port of the printer, 0 for a free one")
     parser.add_argument("--rows-per-second", type=float, default=0, help="printing speed, 0 for at once")
     options = parser.parse_args()
+    options.control = lasting_port(options.home, "control", options.control)
+    options.port = lasting_port(options.home, "device", options.port)
     printer = Printer(options.home, options.rows_per_second)
     port = Port(printer, options.port)
     verbs: dict[str, Verb] = {

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image
 
-from kiosk.simulators.control import Control, Refused, arguments, serve
+from kiosk.simulators.control import Control, Refused, arguments, lasting_port, serve
 
 A4_MM = (210.0, 297.0)
 LID = (250, 250, 248)
@@ -120,6 +120,7 @@ def main() -> None:
         "--dpi", type=int, default=300, choices=(75, 100, 150, 200, 300), help="resolution of the glass"
     )
     options = parser.parse_args()
+    options.control = lasting_port(options.home, "control", options.control)
     glass = Glass(options.home.absolute(), options.dpi)
     verbs = {"lay": glass.lay, "clear": glass.clear, "fault": glass.set_fault}
     serve(

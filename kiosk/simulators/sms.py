@@ -24,7 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from kiosk.simulators.control import Control, Refused, arguments, serve
+from kiosk.simulators.control import Control, Refused, arguments, lasting_port, serve
 
 SKEW = 300
 LARGEST = 16 * 1024
@@ -204,6 +204,8 @@ def main() -> None:
     parser = arguments("Simulated SMS gateway")
     parser.add_argument("--port", type=int, default=0, help="HTTP port of the gateway, 0 for a free one")
     options = parser.parse_args()
+    options.control = lasting_port(options.home, "control", options.control)
+    options.port = lasting_port(options.home, "device", options.port)
     gateway = Gateway(options.home.absolute())
     server = ThreadingHTTPServer(("127.0.0.1", options.port), type("Handler", (_Handler,), {"gateway": gateway}))
     server.daemon_threads = True

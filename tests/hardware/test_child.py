@@ -30,7 +30,7 @@ def gone(pid: int, within: float = 5) -> bool:
         try:
             if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
                 return True
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             return True
         threading.Event().wait(0.01)
     return False

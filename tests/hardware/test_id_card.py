@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -182,6 +183,35 @@ def test_the_plug_is_pulled_and_put_back(peer: Peer, tmp_path: Path) -> None:
         peer.post("lay", **LI)
         assert child.call("read", deadline=5).name == LI["name"]
         assert child.pid == pid
+
+
+def test_a_restless_customer(peer: Peer, reader: IdCardReader) -> None:
+    """Whatever is done to card, line and plug in whatever order: a read gives that card or one of the named
+    refusals.
+    """
+    dice = random.Random(20261121)
+    disturb = ["noise", "drip", "bad_checksum", "truncate", "lift_mid_read"]
+    people = {f"人{chr(0x4E00 + i)}": f"43090219900307{i:03d}1" for i in range(5)}
+    read = refused = 0
+    for _ in range(60):
+        lying = dice.choice([*people, None])
+        if lying:
+            peer.post("lay", **{**LI, "name": lying, "number": people[lying]})
+        else:
+            peer.post("lift")
+        kind = dice.choice([*disturb, "none", "none", "none", "none"])
+        peer.post("fault", kind=kind)
+        if dice.random() < 0.2:
+            peer.post("unplug")
+            peer.post("plug")
+        try:
+            card = reader.read()
+            assert (card.name, card.number) == (lying, people[card.name])
+            read += 1
+        except (CardMissing, CardLifted, DeviceMissing):
+            refused += 1
+    assert read > 20
+    assert refused > 5
 
 
 def test_no_port_at_all(tmp_path: Path) -> None:

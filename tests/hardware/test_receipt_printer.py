@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from escpos.printer import Dummy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
@@ -57,7 +57,7 @@ def peer(tmp_path: Path) -> Iterator[Peer]:
 
 @pytest.fixture
 def printer(peer: Peer) -> Iterator[ReceiptPrinter]:
-    with ReceiptPrinter(peer.ready["address"], acknowledge=1.0) as printer:
+    with ReceiptPrinter(peer.ready["address"], acknowledge=2.0, answer=0.3) as printer:
         yield printer
 
 
@@ -133,7 +133,7 @@ def test_paper_that_ends_in_the_middle_is_unknown_and_printed_once(peer: Peer, p
 
 def test_an_old_acknowledgement_is_not_taken_for_the_new_ones(peer: Peer, tmp_path: Path) -> None:
     """The first receipt's answer comes late, to the second receipt's connection; then the paper ends again."""
-    with ReceiptPrinter(peer.ready["address"], acknowledge=0.3) as printer:
+    with ReceiptPrinter(peer.ready["address"], acknowledge=0.3, answer=0.3) as printer:
         peer.post("paper", state="out", after_rows=100)
         with pytest.raises(PrintUnknown):
             printer.print_png(receipt(400))
@@ -154,7 +154,7 @@ def test_a_sender_that_died_in_a_raster_does_not_spoil_the_next_receipt(peer: Pe
 
 def test_a_printer_still_at_work_refuses_the_next(tmp_path: Path) -> None:
     slow = Peer("receipt_printer", tmp_path, "--rows-per-second", "60")
-    with slow as peer, ReceiptPrinter(peer.ready["address"], acknowledge=0.2) as printer:
+    with slow as peer, ReceiptPrinter(peer.ready["address"], acknowledge=0.2, answer=0.3) as printer:
         with pytest.raises(PrintUnknown) as caught:
             printer.print_png(receipt(700))
         assert caught.value.cause == "no_answer"
@@ -212,6 +212,26 @@ def test_what_is_no_receipt_is_refused_before_the_printer(printer: ReceiptPrinte
     assert kept(peer) == []
 
 
+def test_a_printer_switched_off_and_on_is_where_it_was(tmp_path: Path) -> None:
+    with Peer("receipt_printer", tmp_path) as peer, ReceiptPrinter(peer.ready["address"]) as printer:
+        printer.print_png(receipt())
+        peer.process.kill()
+        peer.process.wait()
+        with pytest.raises(DeviceMissing):
+            printer.print_png(receipt())
+        with Peer("receipt_printer", tmp_path) as again:
+            printer.print_png(receipt(300, 2))
+            assert [dots(png) for png in kept(again)] == [dots(receipt()), dots(receipt(300, 2))]
+
+
+def test_an_answer_that_comes_while_the_status_is_asked_counts(tmp_path: Path) -> None:
+    """A slow printer acknowledges after several status questions; none of the answers is lost or mistaken."""
+    slow = Peer("receipt_printer", tmp_path, "--rows-per-second", "300")
+    with slow as peer, ReceiptPrinter(peer.ready["address"], acknowledge=5, answer=0.05) as printer:
+        printer.print_png(receipt(200))
+        assert len(kept(peer)) == 1
+
+
 def test_in_its_own_process(peer: Peer) -> None:
     with Child("receipt", "kiosk.hardware.receipt_printer:ReceiptPrinter", {"address": peer.ready["address"]}) as child:
         child.call("print_png", deadline=20, png=receipt())
@@ -235,6 +255,7 @@ def test_no_stream_breaks_the_printers_language(chunks: list[bytes]) -> None:
     assert len(language.held) < 200
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 72), st.integers(1, 40), st.data())
 def test_rows_survive_any_pieces(across: int, rows: int, data: st.DataObject) -> None:
     bits = bytes(range(256)) * (across * rows // 256 + 1)
