@@ -1,6 +1,6 @@
 """What the driver costs: a certificate's whole way onto a UKey through Child, against the same work in bare C.
 
-``python -m bench.bench_ukey [--rounds N]`` prints one JSON line. Both run in turns on fresh copies of a SoftHSM token in
+``python -m bench.bench_ukey [--rounds N]`` prints one JSON line. Both run in turns on fresh copies of one token in
 memory: P-256 pair, signed request, certificate, 8 KB seal, both read back, one more signature as proof. The C program
 does it in one session of one process; the driver in five calls to another process, each with its own login, as the
 worker does. ``ratio``: median of the paired ratios. ``ratio_without_logins``: the same less four of the five logins,
