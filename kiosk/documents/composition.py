@@ -23,8 +23,7 @@ DELEGATIONS = (
 )
 """What a letter of authorisation counts (授权委托书 of the platforms)."""
 MAX_APPLICANTS = 10
-BAND = 6.5
-LOWEST_ROW = 6.3
+TABLE, BAND, LOWEST_ROW = 158.5, 6.0, 5.8
 _WIDE_TYPES = frozenset(("address", "org_name", "choice"))
 
 
@@ -47,17 +46,31 @@ class Group:
     rows: tuple[tuple[Cell, ...], ...]
 
 
-def groups(sheet: Sheet, fields: list[Mapping[str, Any]]) -> list[Group]:
+def free_form(sheet: Sheet, fields: list[Mapping[str, Any]], first_rows: int) -> tuple[list[Group], float]:
+    """The bands of a form and the height of its rows in mm, at most 9.5, so that they fill the place for them.
+
+    `first_rows`: rows of the band above them. Where long values in rows of their own would make the rows too low, they
+    are set two a row and smaller. PageOverflow when that is not enough: a page is never cut off silently.
+    """
+    for wide in (24, 44, 1000):
+        bands = groups(sheet, fields, wide)
+        rows = first_rows + sum(len(band.rows) for band in bands)
+        high = (TABLE - BAND * (len(bands) + bool(first_rows))) / max(1, rows)
+        if high >= LOWEST_ROW:
+            return bands, round(min(9.5, high), 2)
+    raise PageOverflow(paper=sheet.layout.code, rows=rows)
+
+
+def groups(sheet: Sheet, fields: list[Mapping[str, Any]], wide_from: int = 24) -> list[Group]:
     """The form's fields by their group title, two short ones a row. Unanswered conditional fields are left out."""
     if not fields:
         raise TextMissing(key="fields")
     bands: dict[str, list[Cell]] = {}
     for field in fields:
-        name = str(field["name"])
-        if (field.get("only_if") and not sheet.text(name)) or field.get("type") == "applicants":
+        name, kind = str(field["name"]), str(field.get("type", "text"))
+        if (field.get("only_if") and not sheet.text(name)) or kind == "applicants":
             continue
-        kind = str(field.get("type", "text"))
-        wide = kind in _WIDE_TYPES or len(sheet.text(name)) > 24
+        wide = kind in _WIDE_TYPES or len(sheet.text(name)) > wide_from
         cell = Cell(name, clean(field.get("label")), bool(field.get("required")), wide, kind == "choice")
         bands.setdefault(clean(field.get("group_title")) or "申请信息", []).append(cell)
     return [Group(title, tuple(_pairs(cells))) for title, cells in bands.items()]
@@ -77,18 +90,6 @@ def _pairs(cells: list[Cell]) -> list[tuple[Cell, ...]]:
         else:
             waiting = cell
     return rows + ([(waiting,)] if waiting else [])
-
-
-def row_height(found: list[Group], available_mm: float) -> float:
-    """Height of a row in which all bands (6.5 mm) and rows fill the available height; at most 9.5 mm.
-
-    PageOverflow when rows would be lower than 6.5 mm: the page is never cut off silently.
-    """
-    rows = sum(len(group.rows) for group in found)
-    high = (available_mm - BAND * len(found)) / max(1, rows)
-    if high < LOWEST_ROW:
-        raise PageOverflow(paper="certificate_application", rows=rows)
-    return round(min(9.5, high), 2)
 
 
 def applicants(value: object, least: int = 3) -> list[tuple[str, str]]:
@@ -151,8 +152,7 @@ def summary(sheet: Sheet, data: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 HELPERS = {
-    "groups": groups,
-    "row_height": row_height,
+    "free_form": free_form,
     "applicants": applicants,
     "delegations": delegations,
     "principal": principal,

@@ -97,6 +97,9 @@ class Press:
         document = HTML(string=html, url_fetcher=self._fetcher, base_url=None).render(
             stylesheets=[self._css], font_config=self._fonts, pdf_variant="pdf/a-2b"
         )
+        for page in document.pages:
+            _assert_ends(code, page.anchors)
+            page.anchors.clear()
         pages = layout(code).pages
         if pages is not None and len(document.pages) != pages * len(copies):
             raise PageOverflow(paper=code, pages=len(document.pages))
@@ -152,6 +155,15 @@ class Press:
         if missing:
             raise FontsMissing(families=missing)
         self._checked = True
+
+
+def _assert_ends(code: str, anchors: Mapping[str, tuple[float, ...]]) -> None:
+    """PageOverflow when a part of a page came to stand lower than it may ("end-copy-part-limit" in mm, see
+    _parts.html).
+    """
+    for name, place in anchors.items():
+        if name.startswith("end-") and place[1] / 96 * 25.4 > float(name.rsplit("-", 1)[1]) + 0.1:
+            raise PageOverflow(paper=code, part=name)
 
 
 def _utc(moment: datetime) -> str:

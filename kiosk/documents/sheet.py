@@ -4,6 +4,7 @@ dates.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,11 @@ from kiosk.documents.pictures import Picture, picture, png_uri, qr_png
 from kiosk.documents.text import as_moment, block_size, chinese_date, clean, size_class, size_for, yuan
 
 MAX_ITEMS = 60
+_NUMBERED = re.compile(r"[（(]?[0-9一二三四五六七八九十]{1,3}[、.．）)条]|第")
 KINDS = {"unit": "单位证书", "personal": "个人证书"}
+SIGNATURE_MM = 60.0
+NOTICES = ("declaration", "approval", "privacy")
+"""How the codes of those agreements begin that are no contract: what one declares on a paper, what one is told."""
 PICTURES = {"seal": 42.0, "signature": 40.0, "agent_signature": 40.0, "legal_signature": 40.0, "unit_seal": 42.0}
 """Pictures a paper can carry, with the width in mm they get where the caller gives bytes only."""
 
@@ -41,6 +46,8 @@ class Sheet:
         self.geometry: PageGeometry = GEOMETRIES.get(layout.code, PLAIN)
         self.pictures: dict[str, Picture] = {}
         for name, width in PICTURES.items():
+            if name == "seal" and isinstance(self.geometry, SheetGeometry) and self.geometry.kind == "signature":
+                width = SIGNATURE_MM
             if (found := picture(name, _picture_data(data, name, width))) is not None:
                 self.pictures[name] = found
         if data.get("agent") is True and "agent_signature" not in self.pictures and "signature" in self.pictures:
@@ -77,11 +84,17 @@ class Sheet:
     def extras(self) -> list[tuple[str, str]]:
         """(label, value) of answered fields for which the printed form has no place of its own."""
         placed = {*self.layout.fields, *self.layout.rows}
-        found = [(name, clean(field.get("label"))) for name, field in self._fields.items() if name not in placed]
+        found = [
+            (name, clean(field.get("label")))
+            for name, field in self._fields.items()
+            if name not in placed and field.get("type") != "applicants"
+        ]
         return [(label, self.answer(name)) for name, label in found if self.answer(name)]
 
     def answer(self, name: str) -> str:
-        """The answer in words: the label of the chosen option, else the value."""
+        """The answer in words: the label of the chosen option, 是 or 否, else the value."""
+        if self._fields.get(name, {}).get("type") == "yes_no":
+            return {"yes": "是", "no": "否"}.get(self.text(name), self.text(name))
         return next((choice.label for choice in self.choices(name) if choice.ticked), self.text(name))
 
     def remark(self) -> str:
@@ -89,7 +102,8 @@ class Sheet:
         return "；".join(filter(None, [*(f"{label}：{value}" for label, value in self.extras()), self.text("remark")]))
 
     def title(self) -> str:
-        return self.text("title", self.layout.title)
+        """The caller's title stands on application forms only; the other papers have their own."""
+        return self.text("title", self.layout.title) if self.layout.code.endswith("_application") else self.layout.title
 
     def day(self, name: str) -> str:
         return chinese_date(self._data.get(name))
@@ -106,7 +120,9 @@ class Sheet:
 
     def block(self, texts: list[str], width_mm: float, height_mm: float, name: str, lead: str = "") -> Markup:
         """Paragraphs in the largest size that fits a block; numbered, or run on after a bold lead."""
-        shown = [lead + "".join(texts)] if lead else [f"{number}、{text}" for number, text in enumerate(texts, 1)]
+        bare = not any(_NUMBERED.match(text) for text in texts)
+        shown = [f"{number}、{text}" if bare else text for number, text in enumerate(texts, 1)]
+        shown = [lead + "".join(texts)] if lead else shown
         size = size_class(block_size(shown, width_mm, height_mm, name))
         if lead:
             inner = Markup("<p><b>{}</b>{}</p>").format(lead, "".join(texts))
@@ -162,12 +178,21 @@ class Sheet:
         """data: URI of the sheet's QR."""
         return png_uri(qr_png(qr_text(self.layout.code, self.text("order_number", "0"), copy)))
 
-    def agreement(self, code: str = "responsibility") -> Mapping[str, Any]:
-        """The accepted agreement of that code among `agreements` [{code, title, version, sha256, sample, text}]; {} if
+    def agreements(self) -> list[Mapping[str, Any]]:
+        """`agreements` as passed in: [{code, title, version, sha256, sample, text}]."""
+        return _items(self._data.get("agreements"))
+
+    def agreement(self) -> Mapping[str, Any]:
+        """What the person took upon himself: the statement of responsibility, else the first that is no notice; {} if
         none.
+
+        Its version and hash stand in the foot of every paper.
         """
-        found = _items(self._data.get("agreements"))
-        return next((item for item in found if item.get("code") == code), {})
+        others = [
+            item for item in self.agreements() if not str(item.get("code", "")).startswith(("declaration", "privacy"))
+        ]
+        named = (item for item in others if item.get("code") == "responsibility")
+        return next(named, others[0] if others else {})
 
     def agreement_text(self) -> list[str]:
         """The paragraphs of the statement of responsibility. TextMissing without them."""
@@ -177,16 +202,22 @@ class Sheet:
         return texts
 
     def declaration(self) -> list[str]:
-        """What the signer declares: `declaration`, else the text of the agreement whose code begins with
-        "declaration".
+        """What the signer declares on this paper: `declaration`, else the agreement whose code begins like the paper's
+        ("approval…"), else "declaration_unit" or "declaration_personal", else any "declaration…".
+
+        A scheme without such a text has the accepted agreements named. TextMissing without any agreement.
         """
         given = self.paragraphs("declaration")
-        for item in _items(self._data.get("agreements")):
-            if not given and str(item.get("code", "")).startswith("declaration"):
-                given = [clean(text) for text in _items(item.get("text"))]
-        if not given:
+        for begins in (self.layout.code, f"declaration_{self.text('kind')}", "declaration"):
+            for item in self.agreements():
+                if not given and str(item.get("code", "")).startswith(begins):
+                    given = [clean(text) for text in _items(item.get("text"))]
+        if given:
+            return given
+        titles = "".join(f"《{clean(item.get('title'))}》" for item in self.agreements())
+        if not titles:
             raise TextMissing(key="declaration")
-        return given
+        return ["以上信息真实、完整，因信息不实产生的责任由申请人承担。", f"已阅读并同意{titles}。"]
 
 
 def _picture_data(data: Mapping[str, Any], name: str, width_mm: float) -> Mapping[str, Any] | None:
