@@ -26,9 +26,9 @@ DICTIONARY = Path("/usr/share/rime-data/pinyin_simp.dict.yaml")
 HERE = Path(__file__).parent
 WORD_WEIGHT = 30_000
 PLACE_WEIGHT = 6_000
-NAME_WEIGHT = 1_500
+NAME_WEIGHTS = (1_500, 1_500, 400)  # surnames, given names, rare characters of names
 LONGEST_WORD = 16
-FORMAT = b"3"
+FORMAT = b"5"
 
 Words = dict[tuple[str, tuple[str, ...]], int]
 
@@ -106,9 +106,13 @@ def _add_dictionary(words: Words, dictionary: Path) -> None:
 
 def _add_names(words: Words) -> None:
     lines = (HERE / "names.txt").read_text(encoding="utf-8").splitlines()
-    letters = "".join(line for line in lines if not line.startswith("#"))
-    for character in dict.fromkeys(letters):
-        _raise(words, character, spell(character), NAME_WEIGHT)
+    groups = [line for line in lines if not line.startswith("#")]
+    seen: set[str] = set()
+    for weight, group in zip(NAME_WEIGHTS, groups, strict=True):
+        for character in dict.fromkeys(group):
+            if character not in seen:
+                seen.add(character)
+                _raise(words, character, spell(character), weight)
 
 
 def _add_rare(words: Words) -> None:

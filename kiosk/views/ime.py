@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from flask import Blueprint, abort, current_app, render_template, request
@@ -14,8 +15,9 @@ from kiosk.ime.pinpad import pads
 from kiosk.views.frame import house
 
 blueprint = Blueprint("ime", __name__, url_prefix="/ime")
-LAYOUTS = ("zh", "latin", "email", "digits", "id", "pin")
+LAYOUTS = ("zh", "latin", "email", "digits", "id")
 _LAST_PAGE = 60
+_FULL_FORM = re.compile("(省|市|(壮族|回族|维吾尔)?自治区|特别行政区)$")
 _loading = threading.Lock()
 
 
@@ -60,4 +62,32 @@ def keyboard(layout: str) -> str | Response:
     """The keys of one layout."""
     if layout not in LAYOUTS:
         abort(404)
-    return render_template(f"ime/{layout}.html", pad=pads.new() if layout == "pin" else None)
+    return render_template(f"ime/{layout}.html")
+
+
+@blueprint.get("/keyboard/pin")
+def pin_pad() -> str:
+    """A shuffled pad of its own for each field; see :mod:`kiosk.ime.pinpad`."""
+    return render_template("ime/pin.html", pad=pads.new())
+
+
+def _short(province: str) -> str:
+    """``广西`` for ``广西壮族自治区``: what people call it, and what fits on a key."""
+    return _FULL_FORM.sub("", province)
+
+
+@blueprint.get("/keyboard/place")
+def place_picker() -> str:
+    """Provinces, or what lies in the place ``in`` (GB/T 2260 code)."""
+    code = request.args.get("in", "")
+    found = places.children(code) if code else places.provinces()
+    if code and not found:
+        abort(404)
+    return render_template(
+        "ime/place.html",
+        code=code,
+        found=found,
+        open={place.code for place in found if places.children(place.code)},
+        short=_short,
+        prefix=places.full_name(code) if code else "",
+    )

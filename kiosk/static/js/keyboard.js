@@ -11,6 +11,8 @@
 
   const token = () => document.querySelector("#leave input[name=csrf_token]")?.value ?? "";
 
+  const START = { address: "place" };
+
   async function layout(name) {
     if (name === "pin" || !layouts.has(name)) {
       const answer = await fetch(base + name, { cache: "no-store" });
@@ -20,7 +22,13 @@
     return layouts.get(name);
   }
 
-  async function open(target, name = target.dataset.keyboard) {
+  function first(target) {
+    const name = target.dataset.keyboard;
+    if (!(name in START)) return name;
+    return target.value ? "zh" : START[name];
+  }
+
+  async function open(target, name = first(target)) {
     const markup = await layout(name);
     if (!markup || !target.isConnected) return;
     field = target;
@@ -126,6 +134,13 @@
     changed();
   }
 
+  // A place: down to what lies in it, or into the field.
+  function region(button) {
+    if (button.dataset.more !== undefined) { open(field, `place?in=${button.dataset.region}`); return; }
+    insert(button.dataset.name);
+    open(field, "zh");
+  }
+
   const acts = {
     erase,
     close: () => { settle(); field.blur(); close(); },
@@ -153,6 +168,7 @@
     const button = event.target.closest("button");
     if (!button || !field) return;
     if (button.dataset.place !== undefined) place(button.dataset.place);
+    else if (button.dataset.region) region(button);
     else if (button.dataset.choice !== undefined) choose(button);
     else if (button.dataset.page !== undefined) ask(letters, Number(button.dataset.page));
     else if (button.dataset.key) press(button);
