@@ -45,7 +45,7 @@ def _cases() -> Iterator[Any]:
             yield pytest.param(*case, id=f"{scheme.code}-{code}")
 
 
-@pytest.mark.parametrize(("scheme", "service", "kind", "offer", "form", "paper"), _cases())
+@pytest.mark.parametrize(("scheme", "service", "kind", "offer", "form", "paper"), list(_cases()))
 def test_longest_answers_stay_on_the_page(
     press: Press,
     common: dict[str, Any],
@@ -75,9 +75,9 @@ def test_longest_answers_stay_on_the_page(
         "years": 5,
         "amount": 120000,
     }  # fmt: skip
-    pdf = press.form(paper.form, data, paper.copies)
+    pdf = press.form(paper.form, data, paper.copies[:1])
     document = pypdfium2.PdfDocument(pdf)
-    assert len(document) == len(paper.copies)
+    assert len(document) == 1
     text = text_of(pdf, 1)
     shown = [name for name, value in answers.items() if "".join(value.split()) in text]
     wanted = {"unit_name", "name", "legal_name", "legal_id", "id_number", "mobile", "email", "address"} & set(answers)
