@@ -23,13 +23,14 @@ from kiosk.simulators.a4_printer_bus import Bus
 from kiosk.simulators.control import Control, Refused, Verb, arguments, lasting_port, serve
 
 NAME = "Kiosk A4"
+PID_FILE = "ippeveprinter.pid"
 
 # ippeveprinter runs this for each job; what it writes as STATE: becomes printer-state-reasons (ippeveprinter(8)).
 MECHANISM = """#!/bin/sh
 home=$(dirname "$0")
 told=
 trap 'exit 1' TERM INT
-while :; do
+while kill -0 $PPID 2>/dev/null; do
   case $(cat "$home/paper") in
     out) [ "$told" ] || echo 'STATE: +media-empty-error' >&2; told=1; sleep 0.1 ;;
     jam) echo 'STATE: +media-jam-error' >&2; exit 1 ;;
@@ -55,6 +56,7 @@ class A4Printer:
         self.mechanism.chmod(0o755)
         self.port = port
         self.frozen = False
+        self.pid_file = home / PID_FILE
         self.process: subprocess.Popen[bytes] | None = None
         self._folder = tempfile.mkdtemp(prefix="kiosk-bus-")  # a socket's path may have 107 bytes, home may be longer
         self.bus = Bus(Path(self._folder) / "bus")
@@ -75,8 +77,8 @@ class A4Printer:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    start_new_session=True,
                 )
+            self.pid_file.write_text(str(self.process.pid))
             self._await()
             self._fill_tray()
         return self.state()
@@ -92,8 +94,7 @@ class A4Printer:
     def unplug(self, _: dict[str, Any]) -> dict[str, Any]:
         process, self.process = self.process, None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its own session: the printer and the job it runs
+            process.kill()  # the job it runs notices and ends itself
             process.wait()
             self.frozen = False
         return self.state()
@@ -141,11 +142,22 @@ class A4Printer:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def end_orphan(home: Path) -> None:
+    """End the printer of a simulator that was itself killed: it still holds the port."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int((home / PID_FILE).read_text())
+        command = Path(f"/proc/{pid}/cmdline")
+        while str(home / "print.sh").encode() in command.read_bytes().split(b"\0"):
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
+
+
 def main() -> None:
     parser = arguments("Simulated A4 printer")
     parser.add_argument("--port", type=int, default=0, help="IPP port, 0 for a free one")
     options = parser.parse_args()
     options.control = lasting_port(options.home, "control", options.control)
+    end_orphan(options.home.absolute())
     options.port = lasting_port(options.home, "device", options.port)
     printer = A4Printer(options.home.absolute(), options.port)
     verbs: dict[str, Verb] = {"paper": printer.paper, "list": printer.listing, "freeze": printer.freeze}

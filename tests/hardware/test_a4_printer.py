@@ -148,3 +148,13 @@ def test_the_simulator_leaves_no_process_behind(tmp_path: Path) -> None:
     assert peer.status == 0
     with pytest.raises(DeviceMissing):
         A4Printer(f"ipp://localhost:{port}/ipp/print").find("job")
+
+
+def test_a_killed_simulator_is_found_where_it_was(tmp_path: Path) -> None:
+    with Peer("a4_printer", tmp_path) as peer:
+        peer.process.kill()
+        peer.process.wait()
+        with Peer("a4_printer", tmp_path) as again:
+            assert again.ready == peer.ready
+            A4Printer(peer.ready["uri"]).print_pdf(pdf(), "job-9")
+            assert len(printed(again)) == 1
