@@ -2,7 +2,8 @@
 
 Verbs: ``approve {card}``, ``decline {response}``, ``lost_result`` (charged, but no answer is sent), ``stale`` (an old
 answer comes before the true one), ``wrong_check`` (the first try of the answer is damaged), ``abandon`` (the customer
-walks away, the amount stays on the screen): what the customer does with the amount on the screen, or with the next one.
+walks away, the amount stays on the screen), ``card`` (his card is in, he is entering his PIN and cannot be sent away):
+what the customer does with the amount on the screen, or with the next one.
 ``auto {on}`` approves everything; ``unplug``, ``plug``; ``settlement {date}`` writes the acquirer's file and answers
 its name; ``ledger`` gives the rows.
 """
@@ -30,7 +31,7 @@ from kiosk.simulators.control import Control, Refused, Verb, arguments, serve
 BEIJING = ZoneInfo("Asia/Shanghai")
 TERMINAL, MERCHANT = "T0000001", "104430000000001"
 SALE, VOID, QUERY, ABANDON = b"\x01", b"\x02", b"\x03", b"\x04"
-ACTS = ("approve", "decline", "lost_result", "stale", "wrong_check", "abandon")
+ACTS = ("approve", "decline", "lost_result", "stale", "wrong_check", "abandon", "card")
 HEADINGS = ("终端号", "凭证号", "参考号", "原参考号", "交易类型", "交易时间", "交易金额", "手续费", "卡号")
 _TABLE = """CREATE TABLE IF NOT EXISTS entry(trace INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, amount INTEGER,
   reference TEXT, original TEXT, auth TEXT, orders TEXT, nonce TEXT, card TEXT, at TEXT);
@@ -72,6 +73,7 @@ class Terminal:
         self.next: dict[str, Any] | None = None
         self.auto = False
         self.repeat = b""
+        self.entering = False
         self.changed = threading.Event()
 
     def act(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -108,12 +110,14 @@ class Terminal:
         with self.lock:
             if kind == QUERY:
                 return [frame(self._query(command))]
+            if kind == ABANDON and self.pending is not None and self.entering:
+                return [frame(_result(command, "B1"))]
             if kind == ABANDON:
                 self.pending = None
                 return [frame(_result(command, "00"))]
             if self.pending is not None:
                 return [frame(_result(command, "B1"))]
-            self.pending = command
+            self.pending, self.entering = command, False
             return self.customer()
 
     def customer(self) -> list[bytes]:
@@ -122,7 +126,8 @@ class Terminal:
             if self.pending is None or (self.next is None and not self.auto):
                 return []
             said, self.next = self.next or {"act": "approve"}, None
-            if said["act"] == "abandon":
+            if said["act"] in ("abandon", "card"):
+                self.entering = said["act"] == "card"
                 return []
             command, self.pending = self.pending, None
             if said["act"] == "decline":

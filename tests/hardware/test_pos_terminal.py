@@ -122,6 +122,30 @@ def test_an_abandoned_amount_is_taken_away(pos: Peer, terminal: PosTerminal) -> 
     assert terminal.charge(mark).amount_fen == 20000, "the same mark may be tried again: nothing has happened"
 
 
+def test_another_sale_of_the_same_amount_is_not_ours(pos: Peer, terminal: PosTerminal) -> None:
+    mark = terminal.begin(20000, ORDER)
+    pos.post("approve")
+    terminal.sale(20000, "OTHER")
+    assert terminal.find(mark) is None
+
+
+def test_a_customer_at_the_keys_is_waited_for(pos: Peer, terminal: PosTerminal) -> None:
+    pos.post("card")
+    mark = terminal.begin(20000, ORDER)
+    with pytest.raises(PosUnknown):
+        terminal.charge(mark)
+    with pytest.raises(DeviceBusy):
+        terminal.find(mark)
+    pos.post("approve")
+    deadline = time.monotonic() + 5
+    while not charged(pos):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    slip = terminal.find(mark)
+    assert slip is not None
+    assert slip.amount_fen == 20000
+
+
 def test_a_stale_answer_is_ignored(pos: Peer, terminal: PosTerminal) -> None:
     pos.post("stale")
     assert terminal.sale(20000, ORDER).amount_fen == 20000

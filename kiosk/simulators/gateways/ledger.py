@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS refund(
   gateway TEXT NOT NULL, out_trade_no TEXT NOT NULL, out_refund_no TEXT NOT NULL, amount INTEGER NOT NULL,
   state TEXT NOT NULL, refund_id TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY(gateway, out_trade_no, out_refund_no));
 CREATE TABLE IF NOT EXISTS nonce(value TEXT PRIMARY KEY, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS nonce_age ON nonce(at);
 """
 FEE_PER_MILLE = 6
 
