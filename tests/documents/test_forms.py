@@ -11,7 +11,7 @@ import numpy as np
 import pypdfium2
 import pytest
 
-from kiosk.documents.errors import FontsMissing, PictureRefused, TextMissing, UnknownPaper, ValueTooLong
+from kiosk.documents.errors import FontsMissing, PageOverflow, PictureRefused, TextMissing, UnknownPaper, ValueTooLong
 from kiosk.documents.press import Press
 
 COPIES = ["第一联 湖南CA留存", "第二联 用户留存"]
@@ -171,6 +171,12 @@ def test_long_declarations_are_set_smaller_and_endless_ones_refused(
     assert "".join(long) in text_of(pdf)
     with pytest.raises(ValueTooLong):
         press.form("unit_application", unit | {"declaration": long * 5}, [""])
+
+
+def test_a_part_that_would_run_into_the_next_is_refused(press: Press, person: dict[str, Any]) -> None:
+    services = [{"code": f"s{number}", "name": f"第{number}种业务名称"} for number in range(40)]
+    with pytest.raises(PageOverflow):
+        press.form("personal_application", person | {"services": services}, [""])
 
 
 def test_hostile_values_are_inert(press: Press, unit: dict[str, Any], text_of: Callable[..., str]) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pkcs11
 import pytest
+from asn1crypto import tsp
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from pyhanko.sign.signers import SimpleSigner
+from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kiosk.documents.errors import SealingFailed
 from kiosk.documents.press import Press
@@ -133,6 +138,37 @@ def test_time_stamp_makes_it_b_t(pki: Pki, form: bytes) -> None:
     (verdict,) = verify(sealer.seal(form), [pki.root_path])
     assert verdict.good
     assert verdict.timestamped
+
+
+def test_time_stamp_comes_over_http(pki: Pki, form: bytes) -> None:
+    loaded = SimpleSigner.load(pki.tsa_key, pki.tsa_certificate)
+    stamper = DummyTimeStamper(loaded.signing_cert, loaded.signing_key)
+
+    class Authority(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = tsp.TimeStampReq.load(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.end_headers()
+            self.wfile.write(stamper.request_tsa_response(asked).dump())
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Authority) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/"
+            sealed = Sealer(pki.seal_key, pki.seal_certificate, tsa_url=url).seal(form)
+        finally:
+            server.shutdown()
+            thread.join()
+    (verdict,) = verify(sealed, [pki.root_path])
+    assert verdict.good
+    assert verdict.timestamped
+    with pytest.raises(SealingFailed):
+        Sealer(pki.seal_key, pki.seal_certificate, tsa_url=url).seal(form)
 
 
 def test_placed_pictures_stand_in_their_size(form: bytes, picture_of: Callable[..., Any], unit: dict[str, Any]) -> None:
