@@ -138,13 +138,17 @@ class Line:
             fresh.symlink_to(os.ttyname(self.slave))
             fresh.replace(self.link)
             self.master = master
-            threading.Thread(target=self._run, args=(master,), daemon=True).start()
+            self.pulled = threading.Event()
+            self.thread = threading.Thread(target=self._run, args=(master, self.pulled), daemon=True)
+            self.thread.start()
         return self.state()
 
     def unplug(self, _: dict[str, Any]) -> dict[str, Any]:
         if self.master >= 0:
             master, self.master = self.master, -1
             self.link.unlink(missing_ok=True)
+            self.pulled.set()
+            self.thread.join(1)  # else the next line may get this one's number while it is still being read
             os.close(self.slave)
             os.close(master)
         return self.state()
@@ -152,11 +156,11 @@ class Line:
     def state(self) -> dict[str, Any]:
         return {**self.reader.state(), "plugged": self.master >= 0, "port": str(self.link)}
 
-    def _run(self, master: int) -> None:
+    def _run(self, master: int, pulled: threading.Event) -> None:
         held = b""
         with contextlib.suppress(OSError, ValueError):
-            while self.master == master:
-                if not select.select([master], [], [], 0.2)[0]:
+            while not pulled.is_set():
+                if not select.select([master], [], [], 0.05)[0]:
                     continue
                 held = (held + os.read(master, 4096))[-4096:]
                 while (start := held.find(START)) >= 0 and len(held) >= start + 7:

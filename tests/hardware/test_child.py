@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,8 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.hardware import wire
 from kiosk.hardware.child import Child
-from kiosk.hardware.errors import DeviceBusy, DeviceCrashed, DeviceFailed, DeviceTimeout, PinIncorrect
+from kiosk.hardware.errors import (
+    DeviceBusy,
+    DeviceCrashed,
+    DeviceError,
+    DeviceFailed,
+    DeviceTimeout,
+    PinIncorrect,
+    PrintUnknown,
+)
 
 ABUSED = f"{__package__}.abused" if __package__ else "abused"
 
@@ -172,6 +183,37 @@ def test_the_process_dies_with_its_parent_even_while_it_hangs(tmp_path: Path) ->
     parent.kill()
     parent.wait()
     assert gone(pid)
+
+
+def test_crashes_in_many_threads_hit_only_their_own_request(child: Child) -> None:
+    def one(number: int) -> object:
+        try:
+            if number % 5 == 0:
+                child.call("leave", deadline=30, status=3)
+            return child.call("echo", deadline=30, value=number)
+        except DeviceCrashed:
+            return "crashed"
+
+    with ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(one, range(40)))
+    assert results == ["crashed" if number % 5 == 0 else number for number in range(40)]
+
+
+def test_a_message_too_large_is_refused_and_costs_nothing_later(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
+    child.call("echo", deadline=5, value=1)
+    monkeypatch.setattr(wire, "LARGEST", 1000)
+    with pytest.raises(ValueError, match="larger"):
+        child.call("echo", deadline=5, value=bytes(2000))
+    monkeypatch.undo()
+    assert child.call("echo", deadline=5, value=2) == 2
+
+
+@pytest.mark.parametrize("error", [PinIncorrect(attempts_left=2), PinIncorrect("other"), PrintUnknown(cause="x")])
+def test_errors_survive_pickling_and_copying(error: DeviceError) -> None:
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert (type(twin), twin.code, twin.facts) == (type(error), error.code, error.facts)
+    with pytest.raises(AttributeError):
+        _ = error.no_such_fact
 
 
 def test_a_request_costs_little(child: Child) -> None:

@@ -16,6 +16,7 @@ from kiosk.hardware.errors import (
     CardLifted,
     CardMissing,
     CardUnreadable,
+    DeviceBusy,
     DeviceFailed,
     DeviceMissing,
     DeviceTimeout,
@@ -212,6 +213,14 @@ def test_a_restless_customer(peer: Peer, reader: IdCardReader) -> None:
             refused += 1
     assert read > 20
     assert refused > 5
+
+
+def test_a_port_in_use_is_busy_not_missing(peer: Peer, reader: IdCardReader) -> None:
+    assert reader.health().level == Level.FINE
+    with Child("second", "kiosk.hardware.id_card:IdCardReader", {"port": peer.ready["port"]}) as child:
+        with pytest.raises(DeviceBusy):
+            child.call("read", deadline=5)
+        assert child.call("health", deadline=5).level == Level.BUSY
 
 
 def test_no_port_at_all(tmp_path: Path) -> None:
