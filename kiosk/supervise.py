@@ -61,8 +61,8 @@ class Part:
 
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        with self.log.open("a", encoding="utf-8") as out:
-            for line in process.stdout:
+        with self.log.open("a", encoding="utf-8") as out, process.stdout as lines:
+            for line in lines:
                 if line.startswith("ready") and not self.ready.is_set():
                     with contextlib.suppress(ValueError):
                         self.told = json.loads(line.removeprefix("ready") or "{}")

@@ -143,9 +143,7 @@ class Customer:
         self.steps, began = [], time.perf_counter()
         report: dict[str, Any] = {"scheme": scheme, "service": service, "kind": kind, "years": years}
         try:
-            self.get("/")
-            self.prepare(service, kind, token)
-            self.post(f"/s/{scheme}/{service}/{kind}", {})
+            self.start(scheme, service, kind, token)
             self.go_on(str(years))
             report["outcome"] = "done" if self.path == "/done" else "stuck"
         except (Stuck, httpx.HTTPError) as error:
@@ -193,10 +191,16 @@ class Customer:
             "blank": "yes" if blank else "",
         }
 
-    def go_on(self, years: str) -> None:
-        """Step after step, as the pages come."""
+    def start(self, scheme: str, service: str, kind: str, token: str = "") -> None:  # noqa: S107
+        """Come with card and UKey, and tap the service."""
+        self.get("/")
+        self.prepare(service, kind, token)
+        self.post(f"/s/{scheme}/{service}/{kind}", {})
+
+    def go_on(self, years: str = "1", until: str = "") -> None:
+        """Step after step, as the pages come; up to the page whose last word is ``until``."""
         seen = 0
-        while self.path != "/done":
+        while self.path != "/done" and not (until and self.path.endswith(f"/{until}")):
             seen += 1
             if seen > 120:
                 raise Stuck(f"going round in circles at {self.path}: {'; '.join(self.page.warnings)}")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from tests.running import Running, prepare
+
 from kiosk import catalogue, config, db
 from kiosk.orders.book import House
 from kiosk.privacy import Vault
@@ -18,6 +20,19 @@ from kiosk.privacy.files import SealedFiles
 def schemes() -> catalogue.Catalogue:
     """The shipped catalogue, read once."""
     return catalogue.load()
+
+
+@pytest.fixture(scope="session")
+def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kiosk's home after set-up, to be copied; made once for each test process."""
+    return prepare(tmp_path_factory.mktemp("prepared") / "home")
+
+
+@pytest.fixture(scope="module")
+def kiosk(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running kiosk with its simulators, shared by the tests of one module."""
+    with Running(tmp_path_factory.mktemp("kiosk") / "home", prepared_home) as running:
+        yield running
 
 
 @pytest.fixture

@@ -109,9 +109,9 @@ class Running:
 
     # -- what the outside says -------------------------------------------------------------------
 
-    def control(self, name: str, verb: str | None = None, **body: Any) -> dict[str, Any]:
+    def control(self, simulator: str, verb: str | None = None, **body: Any) -> dict[str, Any]:
         """A simulator's state or one of its verbs, past the kiosk."""
-        part = next(part for part in self.supervisor.parts if part.name == name)
+        part = next(part for part in self.supervisor.parts if part.name == simulator)
         base = f"http://127.0.0.1:{part.told['control']}"
         answer = httpx.post(f"{base}/{verb}", json=body) if verb else httpx.get(f"{base}/state")
         answer.raise_for_status()

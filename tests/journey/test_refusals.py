@@ -1,0 +1,206 @@
+"""What the kiosk refuses: a clear Chinese sentence, and nothing changed outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from kiosk.walk import Customer
+from tests.running import Running, eventually
+
+pytestmark = pytest.mark.xdist_group("refusals")
+
+
+@pytest.fixture
+def customer(kiosk: Running) -> Iterator[Customer]:
+    """Somebody who has just come; whatever the one before left lying about is put away."""
+    for name in kiosk.control("ukeys")["inserted"]:
+        kiosk.control("ukeys", "remove", name=name)
+    kiosk.control("id_reader", "lift")
+    kiosk.control("id_reader", "fault", kind="none")
+    kiosk.control("receipt_printer", "paper", level="ok")
+    kiosk.control("gateways", "down", down=False)
+    somebody = kiosk.customer()
+    yield somebody
+    somebody.web.close()
+
+
+def said(customer: Customer, path: str = "") -> str:
+    """What the page says now."""
+    return customer.web.get(path or customer.path).text
+
+
+def says(customer: Customer, text: str) -> None:
+    eventually(lambda: text in said(customer))
+
+
+def untouched(kiosk: Running) -> None:
+    """No payment begun, nothing asked of the CA, no key made for this order."""
+    number = kiosk.rows('SELECT number FROM "order" ORDER BY id DESC LIMIT 1')[0][0]
+    kinds = [row[0] for row in kiosk.rows("SELECT e.kind FROM effect e JOIN \"order\" o ON o.id = e.order_id WHERE o.number = ?", number)]
+    assert not {"pay.open", "write.key", "ca.issue", "write.certificate"} & set(kinds)
+
+
+def test_no_ukey(kiosk: Running, customer: Customer) -> None:
+    customer.start("yiyang", "renew", "unit")
+    customer.go_on(until="token")
+    says(customer, "请插入 UKey")
+    untouched(kiosk)
+
+
+def test_two_ukeys(kiosk: Running, customer: Customer) -> None:
+    customer.start("yiyang", "renew", "unit")
+    customer.go_on(until="token")
+    kiosk.control("ukeys", "insert", name="unit-a")
+    kiosk.control("ukeys", "insert", name="unit-c")
+    if "开始读取" in said(customer) or "再试一次" in said(customer):
+        customer.post("/o/token", {"action": "start"})
+    text = said(customer)
+    if "读取成功" in text:  # the first was read before the second was in
+        customer.post("/o/token", {"action": "start"})
+    says(customer, "插了不止一个 UKey")
+    untouched(kiosk)
+
+
+@pytest.mark.parametrize(
+    ("kind", "token", "sentence"),
+    [
+        ("unit", "unit-b", "还不能延期"),
+        ("unit", "unit-d", "过期太久，不能延期"),
+        ("personal", "personal-other", "UKey 不是本人的"),
+        ("unit", "personal-a", "UKey 里的证书类型不对"),
+        ("unit", "blank-1", "UKey 里没有证书"),
+    ],
+)
+def test_the_wrong_ukey(kiosk: Running, customer: Customer, kind: str, token: str, sentence: str) -> None:
+    customer.start("yiyang", "renew", kind)
+    customer.go_on(until="token")
+    kiosk.control("ukeys", "insert", name=token)
+    customer.post("/o/token", {"action": "start"})
+    says(customer, sentence)
+    untouched(kiosk)
+
+
+def test_a_wrong_pin(kiosk: Running, customer: Customer) -> None:
+    customer.start("yiyang", "renew", "unit")
+    customer.go_on(until="pin")
+    customer.post("/o/pin", {"pin": "999999"})
+    says(customer, "UKey 密码不对")
+    untouched(kiosk)
+    customer.get("/o/pin")
+    customer.post("/o/pin", {"pin": "135246"})
+    says(customer, "密码正确")
+
+
+def lay(kiosk: Running, **changes: object) -> None:
+    person = next(one for one in kiosk.control("hands")["people"] if one["key"] == "lin")
+    kiosk.control("id_reader", "lay", **{**person["card"], **changes})
+
+
+def test_an_id_number_with_a_wrong_check_digit(kiosk: Running, customer: Customer) -> None:
+    customer.start("yiyang", "renew", "unit")
+    customer.go_on(until="id_card")
+    lay(kiosk, number="430102199005059983")
+    customer.post("/o/id_card", {"action": "start"})
+    says(customer, "身份证号码校验不通过")
+    untouched(kiosk)
+
+
+def test_an_expired_card(kiosk: Running, customer: Customer) -> None:
+    customer.start("yiyang", "renew", "unit")
+    customer.go_on(until="id_card")
+    lay(kiosk, valid_from="2010-01-01", valid_to="2020-01-01")
+    customer.post("/o/id_card", {"action": "start"})
+    says(customer, "身份证已过有效期")
+    untouched(kiosk)
+
+
+def test_the_card_lifted_while_it_is_read(kiosk: Running, customer: Customer) -> None:
+    customer.start("yiyang", "renew", "unit")
+    customer.go_on(until="id_card")
+    kiosk.control("id_reader", "fault", kind="lift_mid_read")
+    lay(kiosk)
+    customer.post("/o/id_card", {"action": "start"})
+    says(customer, "身份证拿开得太早")
+    untouched(kiosk)
+    lay(kiosk)
+    customer.get("/o/id_card")
+    customer.post("/o/id_card", {"action": "start"})
+    says(customer, "读取成功")
+
+
+def at_preflight(customer: Customer) -> None:
+    customer.start("yiyang", "renew", "unit", "unit-a")
+    customer.go_on(until="check")
+
+
+def test_paper_out_before_paying(kiosk: Running, customer: Customer) -> None:
+    at_preflight(customer)
+    kiosk.control("receipt_printer", "paper", level="out")
+    customer.post("/o/check", {})
+    says(customer, "打印机缺纸")
+    untouched(kiosk)
+    kiosk.control("receipt_printer", "paper", level="ok")
+    customer.post("/pay", {"action": "again"})
+    says(customer, "请选择付款方式")
+
+
+def test_gateway_down_before_paying(kiosk: Running, customer: Customer) -> None:
+    at_preflight(customer)
+    kiosk.control("gateways", "down", down=True)
+    customer.post("/o/check", {})
+    says(customer, "支付系统连接不上")
+    untouched(kiosk)
+
+
+def test_ukey_exchanged_before_paying(kiosk: Running, customer: Customer) -> None:
+    at_preflight(customer)
+    kiosk.control("ukeys", "remove", name="unit-a")
+    kiosk.control("ukeys", "insert", name="unit-c")
+    customer.post("/o/check", {})
+    says(customer, "不是同一个 UKey")
+    untouched(kiosk)
+
+
+def test_payment_cancelled_and_begun_again(kiosk: Running, customer: Customer) -> None:
+    at_preflight(customer)
+    customer.post("/o/check", {})
+    says(customer, "请选择付款方式")
+    customer.post("/pay", {"channel": "wechat"})
+    says(customer, "微信支付扫码付款")
+    customer.post("/pay", {"action": "cancel"})
+    says(customer, "已取消付款")
+    number = kiosk.rows("SELECT out_trade_no, state FROM payment ORDER BY id DESC LIMIT 1")[0]
+    assert number[1] == "closed"
+    judged = {trade["out_trade_no"]: trade for trade in kiosk.control("gateways", "judge", prefix="")["trades"]}
+    assert judged[number[0]]["captured_fen"] == 0
+    customer.post("/pay", {"channel": "wechat"})
+    says(customer, "微信支付扫码付款")
+    customer.post("/leave", {})
+    eventually(lambda: kiosk.rows('SELECT state FROM "order" ORDER BY id DESC LIMIT 1')[0][0] == "void")
+
+
+def test_leaving_wipes_and_back_shows_nothing(kiosk: Running, customer: Customer) -> None:
+    customer.start("yiyang", "renew", "unit", "unit-a")
+    customer.go_on(until="pin")
+    assert "益阳示范建设有限公司" in customer.web.get("/o/token").text
+    customer.post("/leave", {})
+    answer = customer.web.get("/o/token")
+    assert "益阳示范建设有限公司" not in answer.text
+    assert answer.url.path == "/"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_second_tap_does_nothing_twice(kiosk: Running, customer: Customer) -> None:
+    at_preflight(customer)
+    token = customer.page.csrf
+    for _ in range(2):
+        customer.web.post("/o/check", data={"csrf_token": token})
+    says(customer, "请选择付款方式")
+    for _ in range(3):
+        customer.web.post("/pay", data={"csrf_token": token, "channel": "wechat"})
+    order = kiosk.rows('SELECT id FROM "order" ORDER BY id DESC LIMIT 1')[0][0]
+    assert kiosk.rows("SELECT count(*) FROM payment WHERE order_id = ?", order)[0][0] == 1
+    customer.post("/pay", {"action": "cancel"})
+    says(customer, "已取消付款")
