@@ -145,7 +145,7 @@ def test_the_simulator_process(pcsc: Pcsc, tmp_path: Path) -> None:
         return value
 
     assert post("insert")["inserted"] is True
-    assert "IsoApplet" in pcsc.run("opensc-tool", "--name", "--wait")
+    assert "IsoApplet" in pcsc.card_name()
     assert post("remove")["inserted"] is False
     process.terminate()
     assert process.wait(10) == 0

@@ -96,6 +96,17 @@ class Pcsc:
         path = os.environ.get("PATH", "/usr/bin:/bin")
         return {"PATH": path, "PCSCLITE_CSOCK_NAME": str(self.socket), "OPENSC_CONF": str(self.home / "opensc.conf")}
 
+    def card_name(self) -> str:
+        """Wait until pcscd has noticed the card; what OpenSC takes it for. (``--wait`` misses a card just put in.)"""
+        until = time.monotonic() + PATIENCE
+        command = ["opensc-tool", "--reader", "0", "--name"]
+        while True:
+            done = subprocess.run(command, env=self.environment(), capture_output=True, timeout=30, check=False)
+            if done.returncode == 0:
+                return done.stdout.decode()
+            assert time.monotonic() < until, done.stderr
+            time.sleep(0.05)
+
     def run(self, *command: str) -> str:
         """A tool of OpenSC's, looking at this pcscd."""
         done = subprocess.run(command, env=self.environment(), capture_output=True, timeout=30, check=False)
@@ -111,13 +122,13 @@ class CardDesk:
         self.card = Card(home, pcsc.port)
         self.memory = home / "card.json"
         self.module = next(path for path in MODULES if path.exists())
-        options = {
+        self.options = {
             "module": str(self.module),
             "config": str(pcsc.home / "opensc.conf"),
             "pcsc_socket": str(pcsc.socket),
             "unlock_style": "puk",
         }
-        self.child = Child("ukey", "kiosk.hardware.ukey:UKeyReader", options)
+        self.child = Child("ukey", "kiosk.hardware.ukey:UKeyReader", self.options)
 
     def close(self) -> None:
         self.child.close()
@@ -145,8 +156,9 @@ class CardDesk:
     def personalise(self) -> None:
         """What the maker does: a PKCS#15 structure, PIN and PUK."""
         self.card.insert()
-        command = ["pkcs15-init", "--create-pkcs15", "--profile", "pkcs15+onepin", "--label", "UKEY"]
-        self.pcsc.run(*command, "--pin", PIN, "--puk", PUK, "--serial", SERIAL, "--wait")
+        self.pcsc.card_name()
+        command = ["pkcs15-init", "--reader", "0", "--create-pkcs15", "--profile", "pkcs15+onepin", "--label", "UKEY"]
+        self.pcsc.run(*command, "--pin", PIN, "--puk", PUK, "--serial", SERIAL)
         self._until(1)
 
 

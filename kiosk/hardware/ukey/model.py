@@ -12,7 +12,8 @@ class TokenInfo:
     """One inserted and initialised UKey.
 
     ``blank``: no certificate and no public key are to be seen without the PIN. ``free_memory``: bytes, None where the
-    token does not tell. The three pin flags are CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED.
+    token does not tell. The three pin flags are CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED;
+    OpenSC knows them only right after a wrong PIN. ``reader``: the slot's description, the reader's name for a card.
     """
 
     serial: str
@@ -25,6 +26,7 @@ class TokenInfo:
     pin_count_low: bool
     pin_final_try: bool
     pin_locked: bool
+    reader: str = ""
 
 
 @dataclass(frozen=True)

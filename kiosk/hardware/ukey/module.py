@@ -37,8 +37,9 @@ _CONFIGURATION: Final = {"softhsm": "SOFTHSM2_CONF", "opensc": "OPENSC_CONF"}
 class TokenModule:
     """A vendor's PKCS#11 library."""
 
-    def __init__(self, path: str, config: str = "", pcsc_socket: str = "") -> None:
-        """``config``: the library's own configuration file; ``pcsc_socket``: pcscd's socket if not the usual one."""
+    def __init__(self, path: str, config: str = "", pcsc_socket: str = "", reader: str = "") -> None:
+        """The options are UKeyReader's."""
+        self._reader = reader
         name = Path(path).name
         for part, variable in _CONFIGURATION.items():
             if config and part in name:
@@ -82,6 +83,8 @@ class TokenModule:
         found: dict[str, Any] = {}
         places: set[tuple[str, str]] = set()
         for slot in self._lib.get_slots(token_present=True):
+            if self._reader not in slot.slot_description:
+                continue
             try:
                 token: Any = slot.get_token()
             except PKCS11Error:

@@ -41,14 +41,19 @@ class UKeyReader:
     DeviceFailed(code) and, on a module that does not load, DeviceMissing.
     """
 
-    def __init__(self, module: str, config: str = "", pcsc_socket: str = "", unlock_style: str = "so") -> None:
-        """``module``: path of the library; ``config``: its configuration file (SOFTHSM2_CONF, OPENSC_CONF);
+    def __init__(
+        self, module: str, config: str = "", pcsc_socket: str = "", unlock_style: str = "so", reader: str = ""
+    ) -> None:
+        """``module``: path of the library; ``config``: its configuration file (SOFTHSM2_CONF, OPENSC_CONF).
+
         ``unlock_style``: ``so`` logs the security officer in and sets the PIN, ``puk`` gives PUK and PIN to C_SetPIN
         without a login (OpenSC ``user_pin_unblock_style = set_pin_in_unlogged_session`` in its configuration).
+        ``pcsc_socket``: pcscd's socket if not the usual one; ``reader``: look only at slots whose description has this
+        part, so that a clerk's card in its own reader is not taken for a customer's UKey.
         """
         if unlock_style not in {"so", "puk"}:
             raise DeviceFailed("bad_unlock_style")
-        self._module = TokenModule(module, config, pcsc_socket)
+        self._module = TokenModule(module, config, pcsc_socket, reader)
         self._unlock_style = unlock_style
 
     def __enter__(self) -> Self:
@@ -102,6 +107,7 @@ class UKeyReader:
             pin_count_low=bool(flags & TokenFlag.USER_PIN_COUNT_LOW),
             pin_final_try=bool(flags & TokenFlag.USER_PIN_FINAL_TRY),
             pin_locked=bool(flags & TokenFlag.USER_PIN_LOCKED),
+            reader=token.slot.slot_description,
         )
 
     # the PIN
