@@ -40,8 +40,7 @@ def press() -> Iterator[Press]:
         yield made
 
 
-@pytest.fixture
-def common() -> dict[str, Any]:
+def make_common() -> dict[str, Any]:
     agreements = [
         {"code": "responsibility", "title": "申请责任书", "version": "2026-11", "sha256": "ab" * 32, "sample": True,
          "text": [f"第{number}条　证书只用于在网络上表明身份，请妥善保管介质和口令。" for number in range(1, 16)]},
@@ -63,9 +62,8 @@ def common() -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def unit(common: dict[str, Any]) -> dict[str, Any]:
-    return common | {
+def make_unit() -> dict[str, Any]:
+    return make_common() | {
         "kind": "unit",
         "unit_name": "湖南䶮㛃𬭼𠮷堃建设有限公司",
         "uscc": "91430900MA4L2B3C5X",
@@ -84,9 +82,8 @@ def unit(common: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def person(common: dict[str, Any]) -> dict[str, Any]:
-    return common | {
+def make_person() -> dict[str, Any]:
+    return make_common() | {
         "kind": "personal",
         "service": "new",
         "name": "欧阳䶮",
@@ -106,6 +103,41 @@ def person(common: dict[str, Any]) -> dict[str, Any]:
         "agent": True,
         "seal": {"image": SIGNATURE, "width_mm": 60},
     }
+
+
+@pytest.fixture
+def common() -> dict[str, Any]:
+    return make_common()
+
+
+@pytest.fixture
+def unit() -> dict[str, Any]:
+    return make_unit()
+
+
+@pytest.fixture
+def person() -> dict[str, Any]:
+    return make_person()
+
+
+@pytest.fixture(scope="session")
+def two_copies(press: Press) -> bytes:
+    """A form of two pages."""
+    return press.form("unit_application", make_unit(), COPIES)
+
+
+@pytest.fixture(scope="session")
+def blank_sheet(press: Press) -> Callable[[str, str], bytes]:
+    """The second copy's sheet (code, kind of capture) with nothing in its capture box, made once."""
+    made: dict[str, bytes] = {}
+
+    def make(code: str, kind: str) -> bytes:
+        if code not in made:
+            data = (make_unit() if kind == "seal" else make_person()) | {"seal": None}
+            made[code] = press.form(code, data, COPIES)
+        return made[code]
+
+    return make
 
 
 @pytest.fixture

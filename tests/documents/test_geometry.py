@@ -35,14 +35,9 @@ def _dark_box(picture: np.ndarray, x: float, y: float, reach: float) -> tuple[fl
 
 @pytest.fixture(params=sorted(GEOMETRIES))
 def sheet(
-    request: pytest.FixtureRequest,
-    press: Press,
-    unit: dict[str, Any],
-    person: dict[str, Any],
-    picture_of: Callable[..., Any],
+    request: pytest.FixtureRequest, blank_sheet: Callable[[str, str], bytes], picture_of: Callable[..., Any]
 ) -> tuple[str, np.ndarray]:
-    data = (unit if GEOMETRIES[request.param].kind == "seal" else person) | {"seal": None}
-    return request.param, picture_of(press.form(request.param, data, ["第一联", "第二联"]), 1)
+    return request.param, picture_of(blank_sheet(request.param, GEOMETRIES[request.param].kind), 1)
 
 
 def test_corner_squares_stand_where_the_geometry_says(sheet: tuple[str, np.ndarray]) -> None:

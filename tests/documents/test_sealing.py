@@ -21,7 +21,6 @@ from pyhanko.sign.signers import SimpleSigner
 from pyhanko.sign.timestamps import DummyTimeStamper
 
 from kiosk.documents.errors import SealingFailed
-from kiosk.documents.press import Press
 from kiosk.documents.sealing import Sealer, TokenSealer, place, verify
 
 SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")
@@ -82,8 +81,8 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
 
 
 @pytest.fixture
-def form(press: Press, unit: dict[str, Any]) -> bytes:
-    return press.form("unit_application", unit, ["第一联", "第二联"])
+def form(two_copies: bytes) -> bytes:
+    return two_copies
 
 
 def _pdfsig(folder: Path, pdf: bytes) -> str:
