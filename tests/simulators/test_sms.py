@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hardware.peers import Peer
+
+from tests.hardware.peers import Peer
 
 
 @pytest.fixture
