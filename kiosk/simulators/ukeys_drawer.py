@@ -50,6 +50,7 @@ class Drawer:
         """Make a blank UKey with its factory PIN and put it into the drawer."""
         with self._lock:
             self._new(name)
+            self._clear()
             with Child("ukey-maker", "kiosk.simulators.ukeys_maker:TokenMaker", self.maker_options()) as maker:
                 serial = maker.call("make", deadline=PATIENCE, label=label, pin=pin, so_pin=so_pin)
             return self._keep(name, serial, {"label": label, "pin": pin, "so_pin": so_pin, "note": note})
@@ -67,8 +68,7 @@ class Drawer:
     def clear_making(self) -> None:
         """Throw away what an interrupted run left unfinished."""
         with self._lock:
-            for folder in self._making.iterdir():
-                shutil.rmtree(folder)
+            self._clear()
 
     def insert(self, name: str) -> dict[str, Any]:
         """Put ``name`` into the slot. Others may be in already, as in life."""
@@ -111,6 +111,10 @@ class Drawer:
             raise Refused("no UKey of that name")
         about: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return about
+
+    def _clear(self) -> None:
+        for folder in self._making.iterdir():
+            shutil.rmtree(folder)
 
     def _new(self, name: str) -> None:
         if not NAME.match(name):

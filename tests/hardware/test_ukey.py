@@ -166,6 +166,9 @@ def test_pins(desk: Desk) -> None:
         desk.call("prove_pin", serial=serial, pin="999999")
     assert caught.value.attempts_left is None
     assert desk.call("tokens")[0].pin_count_low
+    for pin in ("", "1", "1" * 300, "密码", "135246\0"):
+        with pytest.raises(PinIncorrect):
+            desk.call("prove_pin", serial=serial, pin=pin)
     with pytest.raises(PinTooWeak) as weak:
         desk.call("change_pin", serial=serial, old=PIN, new="222222")
     assert weak.value.code == "pin_repeated"

@@ -78,6 +78,12 @@ def test_wrong_pins_lock_the_card_and_the_puk_opens_it(desk: CardDesk) -> None:
     desk.call("prove_pin", serial=SERIAL, pin=PIN, key_id=writer.key_id)
 
 
+def test_what_is_no_pin_at_all_is_a_wrong_one(desk: CardDesk) -> None:
+    for pin in ("", "1", "1" * 300, "密码"):
+        with pytest.raises(PinIncorrect):
+            desk.call("prove_pin", serial=SERIAL, pin=pin)
+
+
 def test_a_right_pin_sets_the_counter_back(desk: CardDesk) -> None:
     for _ in range(3):
         for _ in range(4):

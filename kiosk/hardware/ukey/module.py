@@ -120,7 +120,7 @@ class TokenModule:
             name = serial_of(tokens, token)
             session = None
             try:
-                session = token.open(rw=write or so_pin is not None, user_pin=pin, so_pin=so_pin)
+                session = opened(token, write, pin, so_pin)
                 yield session
                 still_there(token)
             except PKCS11Error as error:
@@ -173,6 +173,14 @@ class TokenModule:
                 raise PinLocked()
             if result != CKR_OK:
                 raise DeviceFailed("init_token_refused", result=result)
+
+
+def opened(token: Any, write: bool, pin: str | None, so_pin: str | None) -> Any:
+    """A session, logged in if a PIN is given; one that breaks the rules for PINs is simply not the right one."""
+    try:
+        return token.open(rw=write or so_pin is not None, user_pin=pin, so_pin=so_pin)
+    except (pkcs11.PinLenRange, pkcs11.PinInvalid, pkcs11.ArgumentsBad):
+        raise PinIncorrect(attempts_left=None) from None
 
 
 def still_there(token: Any) -> None:
