@@ -42,14 +42,15 @@ def seed_ukeys(settings: Settings) -> None:
     """Fill the simulated drawer: certificates that end soon, late, are expired, and blank UKeys."""
     from kiosk.simulators.ukeys_seed import seed
 
-    ca = EmbeddedCa(settings.ca_home)
     home = settings.home / "sim" / "ukeys"
     home.mkdir(parents=True, exist_ok=True)
+    with EmbeddedCa(settings.ca_home) as ca:
 
-    def issue(csr: bytes, subject: Subject, kind: str, not_before: dt.datetime, not_after: dt.datetime) -> bytes:
-        return ca.seed_certificate(csr, subject, kind, not_before, not_after).certificate
+        def issue(csr: bytes, subject: Subject, kind: str, not_before: dt.datetime, not_after: dt.datetime) -> bytes:
+            of = "unit" if kind == "unit" else "personal"
+            return ca.seed_certificate(csr, subject, of, not_before, not_after).certificate
 
-    seed(home, issue)
+        for token in seed(home, issue):
+            ca.register_token(token["serial"], token["so_pin"])
+        ca.publish()
     (home / "seeded").touch()
-
-

@@ -145,6 +145,7 @@ class Customer:
         try:
             self.start(scheme, service, kind, token)
             self.go_on(str(years))
+            self.papers()
             report["outcome"] = "done" if self.path == "/done" else "stuck"
         except (Stuck, httpx.HTTPError) as error:
             report |= {"outcome": "stuck", "error": str(error)[:300], "page": self.path, "said": self.page.warnings}
@@ -324,6 +325,14 @@ class Customer:
             self.page = PageForm()
             self.page.feed(answer.text)
             self.path = answer.url.path
+
+    def papers(self) -> None:
+        """Take the receipt and the forms: wait until they are printed."""
+        limit = time.monotonic() + TIMEOUT
+        while not (found := self.result().get("papers")) or "no" in found.values():
+            if time.monotonic() > limit:
+                raise Stuck(f"papers: {found}")
+            time.sleep(0.2)
 
     def result(self) -> dict[str, Any]:
         """What the kiosk tells of the finished order (the bench's view of it)."""
