@@ -63,8 +63,8 @@ def create(home: Path, name: str, algorithm: str, clock: Clock) -> None:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     for leftover in ("root", "public"):
         shutil.rmtree(home / leftover, ignore_errors=True)
-    for leftover in home.glob("ledger.sqlite3*"):
-        leftover.unlink()
+    for file in home.glob("ledger.sqlite3*"):
+        file.unlink()
     (home / "root").mkdir(mode=0o700)
     secret, root_secret = Secret(home / "secret", create=True), Secret(home / "root" / "secret", create=True)
     begin = clock().replace(microsecond=0) - timedelta(minutes=5)

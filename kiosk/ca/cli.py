@@ -74,9 +74,7 @@ def show(home: Path) -> None:
 
 
 @ca.command()
-@click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write certificates and CRLs to this folder."
-)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write all public files there.")
 @click.pass_obj
 def crl(home: Path, out: Path | None) -> None:
     """Print the current CRL (PEM), or write all public files to a folder."""

@@ -236,8 +236,8 @@ class EmbeddedCa:
 
 
 _LIST = (
-    "SELECT c.serial, c.use, c.kind, c.name, c.state, c.not_before, c.not_after, c.reason, c.revoked_at, c.token_serial,"
-    " (SELECT s.serial FROM certificate s WHERE s.predecessor = c.serial AND s.use = c.use"
+    "SELECT c.serial, c.use, c.kind, c.name, c.state, c.not_before, c.not_after, c.reason, c.revoked_at,"
+    " c.token_serial, (SELECT s.serial FROM certificate s WHERE s.predecessor = c.serial AND s.use = c.use"
     " AND s.state <> 'revoked' AND s.certificate IS NOT NULL)"
     " AS replaced_by FROM certificate c WHERE c.certificate IS NOT NULL"
 )

@@ -11,7 +11,7 @@ import json
 import re
 import sqlite3
 from dataclasses import astuple, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 
 from cryptography import x509
@@ -51,7 +51,7 @@ def submit(ca: Authority, request: CertificateRequest, seeded: Term | None = Non
             row = _reserve(ca, db, request, key, seeded, escrow, enveloped)
         elif row["spki"] != _spki_hash(key):
             raise CaRejected("request_key_mismatch")
-        elif row["digest"] != _digest(request, seeded):
+        elif row["digest"] != _digest(request):
             raise CaRejected("request_mismatch")
     if row["certificate"] is None:
         row = _sign(ca, row, request.subject, key)
@@ -112,10 +112,8 @@ def _reserve(
     now = ca.clock()
     owner = ca.secret.index(request.subject.number)
     spki = _spki_hash(key)
-    if (
-        not request.central_key
-        and db.execute("SELECT 1 FROM certificate WHERE spki = ? AND escrow IS NULL", (spki,)).fetchone()
-    ):
+    used = "SELECT 1 FROM certificate WHERE spki = ? AND escrow IS NULL"
+    if not request.central_key and db.execute(used, (spki,)).fetchone():
         raise CaRejected("key_reused")
     term = seeded or _term(db, request, owner, now)
     issuer_end = ca.issuer.certificate.not_valid_after_utc
@@ -123,15 +121,15 @@ def _reserve(
         raise CaRejected("beyond_issuer", issuer_not_after=issuer_end)
     serial = spelled(x509.random_serial_number())
     db.execute(
-        "INSERT INTO certificate (serial, request_id, use, kind, spki, digest, owner, name, not_before, not_after, predecessor,"
-        " token_serial, escrow, enveloped_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO certificate (serial, request_id, use, kind, spki, digest, owner, name, not_before, not_after,"
+        " predecessor, token_serial, escrow, enveloped_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             serial,
             request.request_id,
             request.use,
             request.kind,
             spki,
-            _digest(request, seeded),
+            _digest(request),
             owner,
             ca.secret.seal(request.subject.name.encode(), f"name {serial}"),
             int(term.not_before.timestamp()),
@@ -207,8 +205,7 @@ def _spki_hash(key: profile.PublicKey) -> bytes:
     return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
 
-def _digest(request: CertificateRequest, seeded: Term | None) -> bytes:
-    term = [time.astimezone(UTC).isoformat() for time in (seeded.not_before, seeded.not_after)] if seeded else None
+def _digest(request: CertificateRequest) -> bytes:
     asked = [
         astuple(request.subject),
         request.kind,
@@ -216,6 +213,5 @@ def _digest(request: CertificateRequest, seeded: Term | None) -> bytes:
         request.renews,
         request.replaces,
         request.central_key,
-        term,
     ]
     return sha256(json.dumps(asked).encode()).digest()

@@ -42,6 +42,7 @@ CREATE TABLE IF NOT EXISTS certificate (
     UNIQUE (request_id, use)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS certificate_owner ON certificate (owner);
+CREATE INDEX IF NOT EXISTS certificate_key ON certificate (spki);
 CREATE UNIQUE INDEX IF NOT EXISTS one_successor ON certificate (predecessor, use)
     WHERE predecessor IS NOT NULL AND state <> 'revoked';
 CREATE INDEX IF NOT EXISTS certificate_revoked ON certificate (serial) WHERE state <> 'active';
