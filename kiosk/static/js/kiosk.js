@@ -15,6 +15,8 @@
       return;
     }
     sent.set(event.target, now);
+    const back = event.target.querySelector("input[name=next]");
+    if (back) back.value = location.pathname;
     storePads(event.target);
   }, true);
 
@@ -22,7 +24,7 @@
   const dialog = document.getElementById("timeout");
   let active = Date.now();
   let deadline = 0;
-  const idleLimit = () => Number(page().querySelector("[data-idle]")?.dataset.idle ?? body.dataset.idle) * 1000;
+  const idleLimit = () => Number((page().querySelector("[data-idle]") ?? page()).dataset.idle) * 1000;
   const touch = () => { if (!deadline) active = Date.now(); };
   for (const kind of ["pointerdown", "keydown", "input"]) document.addEventListener(kind, touch, true);
 
@@ -94,6 +96,7 @@
   // Long texts turn by large arrows, one box height less a line at a time.
   function markArrows(box) {
     const [up, down] = box.parentElement.querySelectorAll("[data-scroll]");
+    box.parentElement.classList.toggle("whole", box.scrollHeight <= box.clientHeight + 2);
     up.disabled = box.scrollTop <= 0;
     down.disabled = box.scrollTop + box.clientHeight >= box.scrollHeight - 2;
   }
@@ -108,7 +111,14 @@
   // The writing pad: PNG and SVG go into hidden fields when the form is sent.
   const pads = new WeakMap();
   function openPad(box) {
-    if (pads.has(box) || !window.SignaturePad) return;
+    if (pads.has(box) || !box.isConnected) return;
+    if (!window.SignaturePad) {
+      const script = document.createElement("script");
+      script.src = box.dataset.script;
+      script.addEventListener("load", () => openPad(box));
+      document.head.append(script);
+      return;
+    }
     const canvas = box.querySelector("canvas");
     canvas.width = canvas.clientWidth;
     canvas.height = canvas.clientHeight;
