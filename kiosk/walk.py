@@ -103,16 +103,32 @@ class Customer:
             {"step": what, "page": self.path, "ms": round(spent, 1), "bytes": size, "status": answer.status_code}
         )
 
+    def read(self, path: str, **headers: str) -> httpx.Response:
+        """A page; a kiosk that is just being started again is waited for, as the browser's own page does."""
+        limit = time.monotonic() + 30
+        while True:
+            try:
+                return self.web.get(path, headers=headers)
+            except httpx.TransportError:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(0.2)
+
     def get(self, path: str) -> None:
         began = time.perf_counter()
-        self.take(self.web.get(path), began, f"GET {path}")
+        self.take(self.read(path), began, f"GET {path}")
 
     def post(self, path: str, data: dict[str, str]) -> None:
         began = time.perf_counter()
-        self.take(self.web.post(path, data={"csrf_token": self.page.csrf, **data}), began, f"POST {path}")
+        try:
+            answer = self.web.post(path, data={"csrf_token": self.page.csrf, **data})
+        except httpx.TransportError:  # nobody knows whether it arrived: look where the order stands
+            answer = self.read("/o")
+        self.take(answer, began, f"POST {path}")
 
     def hand(self, device: str, verb: str, **body: Any) -> dict[str, Any]:
         """One movement on the bench."""
+        self.read("/bench/state")
         answer = self.web.post(f"/bench/{device}/{verb}", json=body, headers={"X-CSRFToken": self.page.csrf})
         answer.raise_for_status()
         done: dict[str, Any] = answer.json()
@@ -121,7 +137,7 @@ class Customer:
         return done
 
     def bench(self) -> dict[str, Any]:
-        state: dict[str, Any] = self.web.get("/bench/state").json()
+        state: dict[str, Any] = self.read("/bench/state").json()
         return state
 
     def wait(self, until: Any, what: str, timeout: float = TIMEOUT) -> None:
@@ -132,7 +148,7 @@ class Customer:
                 raise Stuck(f"{what}: still at {self.path} ({self.page.heading}; {'; '.join(self.page.warnings)})")
             time.sleep(0.15)
             self.page = PageForm()
-            answer = self.web.get("/o")
+            answer = self.read("/o")
             self.page.feed(answer.text)
             self.path = answer.url.path
 
@@ -244,7 +260,7 @@ class Customer:
             if time.monotonic() > limit:
                 raise Stuck(f"{code} does not answer")
             time.sleep(0.15)
-            answer = self.web.get(f"/o/{code}")
+            answer = self.read(f"/o/{code}")
             self.page = PageForm()
             self.page.feed(answer.text)
             self.path = answer.url.path
@@ -319,9 +335,9 @@ class Customer:
                 raise Stuck(f"writing: {self.page.heading}; {'; '.join(self.page.warnings)}")
             if "pin" in self.page.fields:
                 self.post("/work", {"pin": NEW_PIN if self.persona["blank"] else self.persona["pin"]})
-            self.web.get("/work/wait", headers={"HX-Request": "true"})
+            self.read("/work/wait", **{"HX-Request": "true"})
             time.sleep(0.2)
-            answer = self.web.get("/o")
+            answer = self.read("/o")
             self.page = PageForm()
             self.page.feed(answer.text)
             self.path = answer.url.path
@@ -336,7 +352,7 @@ class Customer:
 
     def result(self) -> dict[str, Any]:
         """What the kiosk tells of the finished order (the bench's view of it)."""
-        found: dict[str, Any] = self.web.get("/bench/order").json()
+        found: dict[str, Any] = self.read("/bench/order").json()
         return found
 
     def leave(self) -> None:

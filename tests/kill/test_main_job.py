@@ -1,0 +1,124 @@
+"""kill -9 of the worker or the web process in the middle of paying and writing: afterwards it is as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.walk import Customer
+from tests.running import Running, eventually
+
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def own(prepared_home: Path, tmp_path: Path) -> Iterator[Running]:
+    """A kiosk for one test alone."""
+    with Running(tmp_path / "home", prepared_home) as running:
+        yield running
+
+
+class Walking(threading.Thread):
+    """A customer who walks while the test kills processes."""
+
+    def __init__(self, customer: Customer, service: str, kind: str) -> None:
+        super().__init__(daemon=True)
+        self.customer, self.case = customer, (service, kind)
+        self.report: dict[str, Any] = {}
+        self.start()
+
+    def run(self) -> None:
+        self.report = self.customer.walk("yiyang", *self.case, 1)
+
+    def finished(self) -> dict[str, Any]:
+        self.join(150)
+        self.customer.web.close()
+        assert not self.is_alive(), f"the customer stands at {self.customer.path}"
+        assert self.report["outcome"] == "done", self.report
+        return self.report
+
+
+def judged(kiosk: Running, report: dict[str, Any]) -> None:
+    """Charged exactly once; one certificate at the CA; it is the one that counts on the UKey; the journal is whole."""
+    number = report["order"]
+    trades = kiosk.control("gateways", "judge", prefix=f"{number[:4]}x{number[4:]}x")["trades"]
+    assert sum(trade["captured_fen"] - trade["refunded_fen"] for trade in trades) == report["amount"]
+    assert [trade["captured_fen"] for trade in trades if trade["captured_fen"]] == [report["amount"]]
+    with sqlite3.connect(f"file:{kiosk.settings.ca_home / 'ledger.sqlite3'}?mode=ro", uri=True) as ledger:
+        columns = [row[1] for row in ledger.execute("PRAGMA table_info(certificate)")]
+        rows = [dict(zip(columns, row, strict=True)) for row in ledger.execute("SELECT * FROM certificate")]
+    assert len([row for row in rows if str(row["request_id"]).startswith(number)]) == 1
+    shown = kiosk.flask("ukey", "show", report["token"])
+    newest = [line for line in shown.stdout.splitlines() if line.startswith(report["certificate"])]
+    assert len(newest) == 1, shown.stdout + shown.stderr
+    done = kiosk.flask("audit", "verify")
+    assert done.returncode == 0, done.stdout
+
+
+WORKER = ["pay.open:begun", "pay.open:acted", "pay.watch:ended", "write.key:acted", "ca.issue:acted", "write.certificate:acted"]
+
+
+@pytest.mark.parametrize("point", WORKER)
+def test_the_worker_is_killed(own: Running, point: str) -> None:
+    own.stop_worker()
+    worker = own.start_worker(kill_at=point)
+    walking = Walking(own.customer(), "new", "personal")
+    eventually(lambda: worker.process is not None and worker.process.poll() is not None, timeout=90)
+    own.start_worker()
+    judged(own, walking.finished())
+
+
+def test_the_worker_is_killed_when_it_has_seen_the_money(own: Running) -> None:
+    """SUCCESS read from the gateway, and not yet committed."""
+    own.stop_worker()
+    own.start_worker(kill_at="pay.watch:ended")
+    walking = Walking(own.customer(), "new", "personal")
+    eventually(lambda: own.worker and own.worker.process and own.worker.process.poll() is not None, timeout=90)
+    eventually(lambda: any(trade["captured_fen"] for trade in own.control("gateways", "judge", prefix="K001")["trades"]))
+    second = own.start_worker(kill_at="pay.watch:acted")
+    eventually(lambda: second.process is not None and second.process.poll() is not None)
+    state = own.rows("SELECT state FROM payment")[0][0]
+    assert state == "pending"
+    own.start_worker()
+    judged(own, walking.finished())
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "SELECT 1 FROM payment WHERE state = 'created' OR code_url IS NOT NULL",
+        "SELECT 1 FROM payment WHERE state = 'succeeded'",
+        "SELECT 1 FROM certificate WHERE state IN ('keyed', 'issued', 'written')",
+    ],
+    ids=["paying", "paid", "writing"],
+)
+def test_the_web_is_killed(own: Running, moment: str) -> None:
+    walking = Walking(own.customer(), "new", "personal")
+    eventually(lambda: own.rows(moment), timeout=90)
+    own.kill(own.web)
+    own.start_web()
+    judged(own, walking.finished())
+
+
+def test_a_crash_in_the_middle_of_a_write_costs_one_try(own: Running) -> None:
+    """SIGSEGV in the UKey's child process: the worker lives and the write is finished."""
+    walking = Walking(own.customer(), "renew", "unit")
+    eventually(lambda: own.rows("SELECT 1 FROM effect WHERE kind = 'write.key'"), timeout=90)
+    assert own.worker is not None
+    assert own.worker.process is not None
+    children = Path(f"/proc/{own.worker.process.pid}/task/{own.worker.process.pid}/children")
+    pids = [pid for task in children.parent.parent.iterdir() for pid in (task / "children").read_text().split()]
+    victims = [pid for pid in pids if b"child_process\0ukey" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    for pid in victims:
+        os.kill(int(pid), signal.SIGSEGV)
+    assert victims
+    report = walking.finished()
+    assert own.worker.process.poll() is None
+    judged(own, report)
