@@ -1,47 +1,15 @@
-"""A CA made once, copied for each test; keys made once; a clock that stands where the test puts it."""
+"""A CA made once and copied for each test; an RSA key made once."""
 
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from ca_world import Clock
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from kiosk.ca.connector import CertificateRequest
 from kiosk.ca.embedded import EmbeddedCa
-from kiosk.ca.subject import Document, Subject
-
-UNIT = Subject(
-    "湖南潇湘建设工程有限责任公司第一分公司益阳市办事处", "91430900MA4L16JQ9B", Document.USCC, email="a@example.com"
-)
-PERSON = Subject("欧阳修远", "430903199001011234", Document.ID_CARD)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **span: float) -> None:
-        self.now += timedelta(**span)
-
-
-def csr(key=None) -> bytes:
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    return x509.CertificateSigningRequestBuilder(x509.Name([])).sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
-
-
-def ask(request_id: str = "order-1", **changes) -> CertificateRequest:
-    subject = changes.setdefault("subject", UNIT)
-    fields = {"use": "sign", "kind": subject.kind, "years": 1} | changes
-    return CertificateRequest(request_id=request_id, csr=fields.pop("csr", None) or csr(), **fields)
 
 
 @pytest.fixture(scope="session")
