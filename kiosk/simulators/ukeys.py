@@ -68,6 +68,9 @@ class Desk:
 def main() -> None:
     options = arguments("UKeys in a drawer, on SoftHSM").parse_args()
     drawer = Drawer(options.home)
+    for token in drawer.tokens():
+        if token["inserted"]:
+            drawer.insert(token["name"])
     desk = Desk(drawer)
     verbs = {
         "list": lambda _: desk.state(),
@@ -78,7 +81,10 @@ def main() -> None:
         "pull_after": desk.pull_after,
     }
     control = Control(desk.state, verbs, port=options.control)
-    serve(control, {"module": drawer.module, "config": str(drawer.config)})
+    try:
+        serve(control, {"module": drawer.module, "config": str(drawer.config)})
+    finally:
+        drawer.close()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 from kiosk.hardware.child import Child
 from kiosk.simulators.control import Refused
+from kiosk.simulators.ukeys_guard import GOOD, Guard, mend
 from kiosk.simulators.ukeys_maker import configuration, softhsm_module
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}\Z")
@@ -37,6 +38,9 @@ class Drawer:
         self.config = configuration(self.home / "softhsm2.conf", self.slot)
         self.making_config = configuration(self.home / "making.conf", self._making)
         self._lock = threading.Lock()
+        self._guards: dict[str, Guard] = {}
+        for token in self.tokens():
+            self._mend(token["name"], token["folder"])
 
     def tokens(self) -> list[dict[str, Any]]:
         """All UKeys: what ``token.json`` says of each, its name and whether it is inserted."""
@@ -76,6 +80,7 @@ class Drawer:
             about = self._about(name)
             if not (self.slot / about["folder"]).is_dir():
                 (self._drawer / name / about["folder"]).rename(self.slot / about["folder"])
+            self._watch(name, about["folder"])
         return {"inserted": name, "serial": about["serial"]}
 
     def remove(self, name: str | None = None) -> dict[str, Any]:
@@ -94,6 +99,8 @@ class Drawer:
         """Break the UKey for good, wherever it is."""
         with self._lock:
             about = self._about(name)
+            if name in self._guards:
+                self._guards.pop(name).stop()
             shutil.rmtree(self.slot / about["folder"], ignore_errors=True)
             shutil.rmtree(self._drawer / name)
         return {"destroyed": name}
@@ -111,6 +118,23 @@ class Drawer:
             raise Refused("no UKey of that name")
         about: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return about
+
+    def close(self) -> None:
+        """Let go of the UKeys; they stay where they are."""
+        with self._lock:
+            while self._guards:
+                self._guards.popitem()[1].stop()
+
+    def _watch(self, name: str, folder: str) -> None:
+        """From the first insertion on the UKey is kept whole."""
+        self._mend(name, folder)
+        if name not in self._guards:
+            self._guards[name] = Guard(self.slot / folder, lambda: self._mend(name, folder))
+
+    def _mend(self, name: str, folder: str) -> None:
+        home = self._drawer / name
+        place = self.slot / folder if (self.slot / folder).is_dir() else home / folder
+        mend(place, home / GOOD)
 
     def _clear(self) -> None:
         for folder in self._making.iterdir():

@@ -15,6 +15,15 @@ _IN_MODIFY, _IN_OPEN, _IN_CREATE = 0x2, 0x20, 0x100
 _EVENT: Final = struct.Struct("iIII")
 
 
+def inotify(folder: Path, mask: int) -> int:
+    """A descriptor that tells of events in ``folder``, wherever it is renamed to; OSError if that cannot be had."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor: int = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+    if descriptor < 0 or libc.inotify_add_watch(descriptor, bytes(folder), mask) < 0:
+        raise OSError(ctypes.get_errno(), "inotify")
+    return descriptor
+
+
 class PullAfter:
     """Call ``pull`` once ``folder`` has seen ``count`` accesses (a file opened, written or made), or never.
 
@@ -24,13 +33,7 @@ class PullAfter:
     def __init__(self, folder: Path, count: int, pull: Callable[[], object]) -> None:
         self._left = count
         self._pull = pull
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._watch = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        if (
-            self._watch < 0
-            or libc.inotify_add_watch(self._watch, bytes(folder), _IN_MODIFY | _IN_OPEN | _IN_CREATE) < 0
-        ):
-            raise OSError(ctypes.get_errno(), "inotify")
+        self._watch = inotify(folder, _IN_MODIFY | _IN_OPEN | _IN_CREATE)
         self._stop, self._stopper = os.pipe()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()

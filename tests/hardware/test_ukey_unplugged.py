@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,14 +73,14 @@ def test_pulled_in_the_middle_of_the_work(desk: Desk) -> None:
     assert cut >= 5
 
 
-def test_a_crash_costs_one_call(desk: Desk) -> None:
+@pytest.mark.parametrize("accesses", [2, 4, 7, 11, 16])
+def test_a_crash_costs_one_call(desk: Desk, accesses: int) -> None:
     serial = desk.new("one")
     old = desk.generation(serial)
     writer = Writer(desk, serial)
     pid = desk.child.pid
     assert pid is not None
-    folder = desk.drawer.folder_in_slot("one")
-    hand = PullAfter(folder, 4, lambda: os.kill(pid, signal.SIGSEGV))
+    hand = PullAfter(desk.drawer.folder_in_slot("one"), accesses, lambda: os.kill(pid, signal.SIGSEGV))
     with pytest.raises(DeviceCrashed) as caught:
         writer.run()
     assert caught.value.signal == "SIGSEGV"
@@ -90,15 +91,26 @@ def test_a_crash_costs_one_call(desk: Desk) -> None:
     check(desk, writer, old)
 
 
+def test_a_torn_token_is_mended(desk: Desk) -> None:
+    serial = desk.new("one")
+    desk.call("change_pin", serial=serial, old=PIN, new="864209")
+    torn = desk.drawer.folder_in_slot("one") / "token.object"
+    torn.write_bytes(b"")
+    until = time.monotonic() + 5
+    while not torn.read_bytes():
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    desk.call("prove_pin", serial=serial, pin="864209")
+
+
 def test_half_a_pair_is_left_alone(desk: Desk) -> None:
     serial, key_id = desk.new("one"), new_id()
     on = {"serial": serial, "pin": PIN, "key_id": key_id}
     desk.call("generate", algorithm="p256", **on)
     listed = len(desk.call("inspect").certificates)
     folder = desk.drawer.folder_in_slot("one")
-    (private, *_) = [
-        path for path in folder.glob("*.object") if b"\x00\x00\x00\x00\x00\x00\x00\x03" in path.read_bytes()[:64]
-    ]
+    is_private = b"".join(number.to_bytes(8, "big") for number in (0, 2, 3))  # CKA_CLASS, a number, CKO_PRIVATE_KEY
+    (private,) = [path for path in folder.glob("*.object") if is_private in path.read_bytes()]
     private.unlink()
     with pytest.raises(KeyMissing) as caught:
         desk.call("generate", algorithm="p256", **on)

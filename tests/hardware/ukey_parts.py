@@ -62,6 +62,7 @@ class Desk:
 
     def close(self) -> None:
         self.child.close()
+        self.drawer.close()
 
     def call(self, method: str, **keywords: Any) -> Any:
         return self.child.call(method, deadline=30, **keywords)

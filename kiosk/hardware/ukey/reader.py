@@ -7,11 +7,13 @@ writing again what is already there is no error, so a caller that was interrupte
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Any, Final, Self
 
 from cryptography import x509
 from pkcs11 import Attribute, CertificateType, ObjectClass, TokenFlag
+from pkcs11.exceptions import PKCS11Error
 
 from kiosk.hardware.errors import (
     DeviceError,
@@ -21,6 +23,7 @@ from kiosk.hardware.errors import (
     ProofFailed,
     TokenFull,
     TokenNotBlank,
+    TokenRemoved,
 )
 from kiosk.hardware.health import Health, Level, health_of
 from kiosk.hardware.ukey import keys, objects
@@ -73,9 +76,20 @@ class UKeyReader:
     # what is inserted
 
     def tokens(self) -> list[TokenInfo]:
-        """All inserted, initialised UKeys."""
+        """All inserted, initialised UKeys. One pulled during the look is not among them."""
+        for _ in range(3):
+            with contextlib.suppress(TokenRemoved):
+                return self._look()
+        raise DeviceFailed("tokens_unsteady")
+
+    def _look(self) -> list[TokenInfo]:
         with self._module.enumerated() as tokens:
-            return [self._info(serial, token) for serial, token in tokens.items()]
+            try:
+                return [self._info(serial, token) for serial, token in tokens.items()]
+            except (PKCS11Error, TokenRemoved):
+                for serial in tokens:
+                    self._module.confirm(serial)
+                raise
 
     def inspect(self, serial: str | None = None) -> TokenContents:
         """What can be read without a PIN. None: exactly one UKey must be inserted."""
