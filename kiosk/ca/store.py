@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -87,28 +87,34 @@ class Ledger:
         """All or nothing. Raises `CaUnreachable("ledger_busy")` when the ledger cannot be written to (locked, disk
         full).
         """
-        with self._turn:
+        with self._turn, _translated():
             try:
                 self._db.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._db
-                except BaseException:
-                    self._db.execute("ROLLBACK")
-                    raise
+                yield self._db
                 self._db.execute("COMMIT")
-            except sqlite3.OperationalError as error:
-                raise CaUnreachable("ledger_busy", cause=str(error)) from error
+            except BaseException:
+                if self._db.in_transaction:  # a full disk may have ended it already
+                    with suppress(sqlite3.Error):
+                        self._db.execute("ROLLBACK")
+                raise
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         rows = self.rows(sql, *values)
         return rows[0] if rows else None
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        with self._turn:
-            try:
-                return self._db.execute(sql, values).fetchall()
-            except sqlite3.OperationalError as error:
-                raise CaUnreachable("ledger_busy", cause=str(error)) from error
+        with self._turn, _translated():
+            return self._db.execute(sql, values).fetchall()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise CaUnreachable("ledger_busy", cause=str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise CaMisconfigured("ledger_unusable", cause=str(error)) from error
 
 
 def record(db: sqlite3.Connection, at: datetime, action: str, **facts: str | int | None) -> None:

@@ -21,7 +21,7 @@ from cryptography.x509 import ocsp
 
 from kiosk.ca import authority
 from kiosk.ca.cli import ca as commands
-from kiosk.ca.connector import CaMisconfigured, CaRejected, Connector, Reason, State
+from kiosk.ca.connector import CaMisconfigured, CaRejected, CaUnreachable, Connector, Reason, State
 from kiosk.ca.embedded import EmbeddedCa
 from kiosk.ca.subject import Owner, owner_of
 from kiosk.ca.validity import add_years
@@ -428,6 +428,31 @@ def test_damaged_homes_are_refused(home, victim):
     EmbeddedCa(home).close()
     with pytest.raises(CaMisconfigured, match="home_exists"):
         EmbeddedCa.create(home)
+
+
+def test_locked_ledger_is_unknown_and_recovers(ca, home):
+    ca._ca.ledger._db.execute("PRAGMA busy_timeout = 50")
+    other = sqlite3.connect(home / "ledger.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    request = ask()
+    with pytest.raises(CaUnreachable, match="ledger_busy"):
+        ca.submit(request)
+    other.execute("ROLLBACK")
+    other.close()
+    assert ca.submit(request) == ca.find("order-1", "sign")
+
+
+def test_publishing_that_fails_is_unknown_and_can_be_repeated(ca, home):
+    serial = ca.submit(ask()).serial_hex
+    public = home / "public"
+    public.rename(home / "kept")
+    public.write_text("in the way")
+    with pytest.raises(CaUnreachable, match="publishing_failed"):
+        ca.revoke(serial, Reason.SUPERSEDED)
+    public.unlink()
+    ca.revoke(serial, Reason.SUPERSEDED)
+    assert int(serial, 16) in reasons(ca)
+    assert (public / "ca.crl").read_bytes() == ca.crl()
 
 
 def test_errors_survive_a_pipe():
