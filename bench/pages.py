@@ -1,4 +1,5 @@
-"""``python -m bench.pages``: CPU of a form page and of a journalled step, as ratios to a Flask hello measured in the same run.
+"""``python -m bench.pages``: CPU of a form page and of a journalled step, as ratios to a Flask hello measured in the
+same run.
 
 In process, one thread, median of rounds; prints one JSON object. Goals: form page ≤ 3, journalled step ≤ 7.
 """
@@ -21,7 +22,6 @@ from flask_migrate import upgrade
 from kiosk import config, create_app
 from kiosk.db import write
 from kiosk.orders.models import Order
-
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 

@@ -25,6 +25,7 @@ ROOMS = {
     "ca": "kiosk.ca.cli:ca",
     "seal": "kiosk.imaging.cli:seal",
     "ime": "kiosk.ime.cli:ime",
+    "review": "kiosk.orders.cli:review",
 }
 audit = AppGroup("audit", help="The journal and its hash chain.")
 orders = AppGroup("order", help="Orders and their time lines.")
@@ -88,7 +89,9 @@ def order_show(number: str, as_json: bool) -> None:
     if order is None:
         raise click.ClickException(f"no order {number}")
     events = db.session.scalars(select(Event).where(Event.order_no == number).order_by(Event.seq)).all()
-    line = [{"seq": e.seq, "at": e.at.astimezone(BEIJING).isoformat(), "kind": e.kind, "body": e.body} for e in events]
+    line: list[dict[str, Any]] = [
+        {"seq": e.seq, "at": e.at.astimezone(BEIJING).isoformat(), "kind": e.kind, "body": e.body} for e in events
+    ]
     certificates = [
         {"serial": c.serial, "token": c.token_serial, "state": c.state, "not_after": c.not_after}
         for c in order.certificates

@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
 
+from kiosk.ca.connector import Kind
 from kiosk.ca.embedded import EmbeddedCa
 from kiosk.ca.subject import Subject
 from kiosk.config import Settings
@@ -47,7 +48,7 @@ def seed_ukeys(settings: Settings) -> None:
     with EmbeddedCa(settings.ca_home) as ca:
 
         def issue(csr: bytes, subject: Subject, kind: str, not_before: dt.datetime, not_after: dt.datetime) -> bytes:
-            of = "unit" if kind == "unit" else "personal"
+            of: Kind = "unit" if kind == "unit" else "personal"
             return ca.seed_certificate(csr, subject, of, not_before, not_after).certificate
 
         for token in seed(home, issue):

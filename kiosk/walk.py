@@ -208,7 +208,7 @@ class Customer:
             "blank": "yes" if blank else "",
         }
 
-    def start(self, scheme: str, service: str, kind: str, token: str = "") -> None:  # noqa: S107
+    def start(self, scheme: str, service: str, kind: str, token: str = "") -> None:
         """Come with card and UKey, and tap the service."""
         self.get("/")
         self.prepare(service, kind, token)

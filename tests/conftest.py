@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.running import Running, prepare
-
 from kiosk import catalogue, config, db
 from kiosk.orders.book import House
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
+from tests.running import Running, prepare
 
 
 @pytest.fixture(scope="session")

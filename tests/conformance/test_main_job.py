@@ -1,4 +1,6 @@
-"""Both main cases, walked over HTTP and judged from outside: openssl, pkcs11-tool, the gateway's and the printer's own books."""
+"""Both main cases, walked over HTTP and judged from outside: openssl, pkcs11-tool, the gateway's and the printer's
+own books.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,9 @@ def verify(kiosk: Running, pem: Path, ok: bool = True) -> str:
 
 
 def end_of(pem: Path) -> dt.datetime:
-    text = tool("openssl", "x509", "-in", str(pem), "-noout", "-enddate", "-dateopt", "iso_8601").partition("=")[2].strip()
+    text = (
+        tool("openssl", "x509", "-in", str(pem), "-noout", "-enddate", "-dateopt", "iso_8601").partition("=")[2].strip()
+    )
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
@@ -77,7 +81,9 @@ def captured(kiosk: Running, order: str) -> list[int]:
 
 
 def test_a_unit_renews(kiosk: Running, tmp_path: Path) -> None:
-    """The new certificate is on the UKey and good, its end is the old end + 1 year, the old one is superseded on the CRL."""
+    """The new certificate is on the UKey and good, its end is the old end + 1 year, the old one is superseded on
+    the CRL.
+    """
     report = walk(kiosk, "renew", "unit", "unit-a")
     pem = from_token(kiosk, report, "135246", tmp_path)
     assert "OK" in verify(kiosk, pem)

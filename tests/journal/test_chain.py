@@ -19,7 +19,9 @@ ORIGIN = ("K001", 1)
 def fill(count: int) -> None:
     with write() as session:
         for number in range(count):
-            journal.append(session, ORIGIN, "test.happened", {"number": number, "name": "编号"}, order_no=f"N{number % 3}")
+            journal.append(
+                session, ORIGIN, "test.happened", {"number": number, "name": "编号"}, order_no=f"N{number % 3}"
+            )
 
 
 def tamper(house: House, statement: str) -> None:
@@ -66,7 +68,9 @@ def test_a_changed_chain_names_the_event(core: Flask, house: House, statement: s
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    body=st.dictionaries(st.text(max_size=20), st.one_of(st.integers(), st.text(max_size=40), st.none(), st.booleans()), max_size=6)
+    body=st.dictionaries(
+        st.text(max_size=20), st.one_of(st.integers(), st.text(max_size=40), st.none(), st.booleans()), max_size=6
+    )
 )
 def test_any_body_survives_the_database(core: Flask, body: dict[str, object]) -> None:
     with write() as session:

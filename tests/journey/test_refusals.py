@@ -38,7 +38,12 @@ def says(customer: Customer, text: str) -> None:
 def untouched(kiosk: Running) -> None:
     """No payment begun, nothing asked of the CA, no key made for this order."""
     number = kiosk.rows('SELECT number FROM "order" ORDER BY id DESC LIMIT 1')[0][0]
-    kinds = [row[0] for row in kiosk.rows("SELECT e.kind FROM effect e JOIN \"order\" o ON o.id = e.order_id WHERE o.number = ?", number)]
+    kinds = [
+        row[0]
+        for row in kiosk.rows(
+            'SELECT e.kind FROM effect e JOIN "order" o ON o.id = e.order_id WHERE o.number = ?', number
+        )
+    ]
     assert not {"pay.open", "write.key", "ca.issue", "write.certificate"} & set(kinds)
 
 

@@ -1,4 +1,6 @@
-"""kill -9 of the worker or the web process in the middle of paying and writing: afterwards it is as if nothing had happened."""
+"""kill -9 of the worker or the web process in the middle of paying and writing: afterwards it is as if nothing had
+happened.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,14 @@ def judged(kiosk: Running, report: dict[str, Any]) -> None:
     assert done.returncode == 0, done.stdout
 
 
-WORKER = ["pay.open:begun", "pay.open:acted", "pay.watch:ended", "write.key:acted", "ca.issue:acted", "write.certificate:acted"]
+WORKER = [
+    "pay.open:begun",
+    "pay.open:acted",
+    "pay.watch:ended",
+    "write.key:acted",
+    "ca.issue:acted",
+    "write.certificate:acted",
+]
 
 
 @pytest.mark.parametrize("point", WORKER)
@@ -81,7 +90,9 @@ def test_the_worker_is_killed_when_it_has_seen_the_money(own: Running) -> None:
     own.start_worker(kill_at="pay.watch:ended")
     walking = Walking(own.customer(), "new", "personal")
     eventually(lambda: own.worker and own.worker.process and own.worker.process.poll() is not None, timeout=90)
-    eventually(lambda: any(trade["captured_fen"] for trade in own.control("gateways", "judge", prefix="K001")["trades"]))
+    eventually(
+        lambda: any(trade["captured_fen"] for trade in own.control("gateways", "judge", prefix="K001")["trades"])
+    )
     second = own.start_worker(kill_at="pay.watch:acted")
     eventually(lambda: second.process is not None and second.process.poll() is not None)
     state = own.rows("SELECT state FROM payment")[0][0]

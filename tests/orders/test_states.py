@@ -62,9 +62,13 @@ def test_one_open_attempt_to_pay(core: Flask, house: House) -> None:
     with write() as session:
         order = house.open_order(session, "yiyang", "renew", "unit")
         order_id = order.id
-        session.add(Payment(order_id=order_id, attempt=1, out_trade_no="A1", channel="wechat", amount=1, expires_at=now()))
+        session.add(
+            Payment(order_id=order_id, attempt=1, out_trade_no="A1", channel="wechat", amount=1, expires_at=now())
+        )
     with pytest.raises(IntegrityError), write() as session:
-        session.add(Payment(order_id=order_id, attempt=2, out_trade_no="A2", channel="wechat", amount=1, expires_at=now()))
+        session.add(
+            Payment(order_id=order_id, attempt=2, out_trade_no="A2", channel="wechat", amount=1, expires_at=now())
+        )
 
 
 def test_personal_data_are_sealed(core: Flask, house: House) -> None:

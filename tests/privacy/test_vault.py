@@ -25,7 +25,12 @@ def test_what_was_sealed_opens(plain: bytes) -> None:
 def test_it_opens_nowhere_else() -> None:
     key, other = VAULT.new_key("A"), VAULT.new_key("B")
     sealed = VAULT.seal(key, "A", b"secret", "t.c.1")
-    for wrapped, owner, place in ((key, "A", "t.c.2"), (other, "B", "t.c.1"), (key, "B", "t.c.1"), (other, "A", "t.c.1")):
+    for wrapped, owner, place in (
+        (key, "A", "t.c.2"),
+        (other, "B", "t.c.1"),
+        (key, "B", "t.c.1"),
+        (other, "A", "t.c.1"),
+    ):
         with pytest.raises(VaultError):
             VAULT.open(wrapped, owner, sealed, place)
     with pytest.raises(VaultError):

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from kiosk.hardware.errors import CoverOpen, DeviceError, DeviceMissing, PaperJam, PaperOut, PrintUnknown
+from kiosk.hardware.errors import CoverOpen, DeviceBusy, DeviceError, DeviceMissing, PaperJam, PaperOut, PrintUnknown
 from kiosk.orders import effects, paperwork
 from kiosk.orders.models import Paper
 from kiosk.worker.outcomes import Again, Done, Failed, Handler, Job, Outcome
@@ -58,12 +58,14 @@ class Printing(Handler):
         name, content = inputs
         try:
             self.send(world, name, content)
-        except (PaperOut, CoverOpen, PaperJam) as error:
+        except PaperJam as error:  # a sheet of this very paper may be out already
+            return (
+                Failed("print_unknown", {"cause": error.code}) if error.facts.get("begun") else Again(5.0, error.code)
+            )
+        except (PaperOut, CoverOpen, DeviceMissing, DeviceBusy) as error:  # certainly not begun
             return Again(5.0, error.code)
         except PrintUnknown as error:
             return Failed(error.code)
-        except DeviceMissing as error:
-            return Again(5.0, error.code)
         except DeviceError as error:
             return Failed("print_unknown", {"cause": error.code})
         return Done()
