@@ -47,7 +47,9 @@ def _jpeg(rng: np.random.Generator, picture: NDArray[np.uint8], dpi: int | None)
     return out.getvalue()
 
 
-def _truth(page: Page, move: NDArray[np.float64], size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[int, int], tuple[float, float]]:
+def _truth(
+    page: Page, move: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], tuple[int, int], tuple[float, float]]:
     """The ink's coverage in the picture's grid, its origin, and the centre."""
     h, w = page.alpha.shape
     x, y = page.origin
@@ -96,7 +98,10 @@ def _cut(page: Page, move: NDArray[np.float64], size: tuple[int, int]) -> tuple[
     assert page.cut is not None
     side, share = page.cut
     rows, cols = np.nonzero(page.alpha > 0.1)
-    box = np.array([[[cols.min(), rows.min()], [cols.max(), rows.min()], [cols.max(), rows.max()], [cols.min(), rows.max()]]], np.float64)
+    box = np.array(
+        [[[cols.min(), rows.min()], [cols.max(), rows.min()], [cols.max(), rows.max()], [cols.min(), rows.max()]]],
+        np.float64,
+    )
     seen = cv2.perspectiveTransform(box + np.array(page.origin), move)[0]
     low, high = seen.min(0), seen.max(0)
     w, h = size

@@ -160,7 +160,9 @@ def _fill(rng: np.random.Generator, page: NDArray[np.uint8], form: forms.Form) -
         _lay(page, cover, round(x * PX_MM - cover.shape[1] / 2), round(top), _red(rng))
 
 
-def _room(rng: np.random.Generator, form: forms.Form, half: tuple[float, float], gap: float, tgap: float) -> tuple[float, float]:
+def _room(
+    rng: np.random.Generator, form: forms.Form, half: tuple[float, float], gap: float, tgap: float
+) -> tuple[float, float]:
     """A centre that leaves ``gap`` mm to each side of the box and ``tgap`` to its text."""
     x0, y0, x1, y1 = form.box
     for text in form.texts:
@@ -202,7 +204,9 @@ def _text_below(
 ) -> None:
     """Print a short text whose box reaches ``depth`` mm into the ink's outline from one side, or lies inside it."""
     size = float(rng.uniform(3.0, 4.5))
-    words = str(pick(rng, ["盖章处", "（单位公章）", unit_name(rng), "2024年6月18日", "申请人签字：", "仅用于电子签章"]))
+    words = str(
+        pick(rng, ["盖章处", "（单位公章）", unit_name(rng), "2024年6月18日", "申请人签字：", "仅用于电子签章"])
+    )
     font = some_font(rng, "print", size * PX_MM)
     width = font.getlength(words) / PX_MM
     if rng.random() < 0.5 or half[1] < 12:
@@ -244,7 +248,13 @@ def make(seed: int, index: int, family: str = "unit", hard: bool = False, label:
     if kind == "signature":
         half = (half[0] + 0.8, half[1] + 0.8)
     form = _form(rng, family, half, gap)
-    center = _room(rng, form, half, gap["border_mm"] if label != "touch_border" else 2.0, gap["text_mm"] if label != "over_text" else 2.0)
+    center = _room(
+        rng,
+        form,
+        half,
+        gap["border_mm"] if label != "touch_border" else 2.0,
+        gap["text_mm"] if label != "over_text" else 2.0,
+    )
     if label == "touch_border":
         center = _touching(rng, form, half, center, gap["border_mm"])
     elif label == "over_text":
@@ -313,7 +323,9 @@ def _mark(
         kind = "signature"
         cover = hand.signature(rng, name, 60, 18)
         shade = rng.uniform(0.08, 0.3)
-        ink = np.array([shade, shade * rng.uniform(1, 1.5), rng.uniform(0.4, 0.7)] if rng.random() < 0.35 else [shade] * 3)
+        ink = np.array(
+            [shade, shade * rng.uniform(1, 1.5), rng.uniform(0.4, 0.7)] if rng.random() < 0.35 else [shade] * 3
+        )
         ink = ink.astype(np.float32)
     if kind == "seal" and rng.random() < 0.5:
         turn = rng.normal(0, 8 if family == "unit" else 3)
@@ -377,4 +389,10 @@ def _second(
         away = np.hypot(x - center[0], y - center[1])
         if away > far:
             best, far = (x, y), float(away)
-    _lay(colours, cover, round(best[0] * PX_MM - cover.shape[1] / 2), round(best[1] * PX_MM - cover.shape[0] / 2), _red(rng))
+    _lay(
+        colours,
+        cover,
+        round(best[0] * PX_MM - cover.shape[1] / 2),
+        round(best[1] * PX_MM - cover.shape[0] / 2),
+        _red(rng),
+    )

@@ -55,13 +55,13 @@ def _star(canvas: NDArray[np.uint8], middle: float, radius: float) -> None:
 def round_seal(rng: np.random.Generator, diameter: float, name: str, aspect: float = 1.0) -> Map:
     """Coverage of a company seal of ``diameter`` mm (its outer edge); ``aspect`` < 1 makes it oval."""
     px = PX_MM * SS
-    size = round((diameter + 2) * px)
-    canvas = np.zeros((size, size), np.uint8)
+    size = SS * round((diameter + 2) * px / SS)
     middle, radius = (size - 1) / 2, diameter / 2 * px
     ring = rng.uniform(0.8, 1.4) * px
     centre = (round(middle * 16), round(middle * 16))
-    cv2.circle(canvas, centre, round(radius * 16), 255, -1, cv2.LINE_AA, 4)
-    cv2.circle(canvas, centre, round((radius - ring) * 16), 0, -1, cv2.LINE_AA, 4)
+    axis = np.arange(size, dtype=np.float32) - middle
+    far = np.hypot(axis[None], axis[:, None])
+    canvas = (np.clip(radius - far + 0.5, 0, 1) * np.clip(far - radius + ring + 0.5, 0, 1) * 255).astype(np.uint8)
     if rng.random() < 0.15:
         cv2.circle(canvas, centre, round((radius - ring * 1.9) * 16), 255, round(0.2 * px), cv2.LINE_AA, 4)
     if rng.random() < 0.93:
@@ -110,7 +110,7 @@ def _number(rng: np.random.Generator, canvas: NDArray[np.uint8], middle: float, 
 
 def square_seal(rng: np.random.Generator, side: float, name: str, px: float = PX_MM * SS) -> Map:
     """Coverage of a square seal of ``side`` mm with its characters in two columns."""
-    size = round((side + 2) * px)
+    size = SS * round((side + 2) * px / SS)
     canvas = np.zeros((size, size), np.uint8)
     edge = round(px)
     cv2.rectangle(canvas, (edge, edge), (size - edge, size - edge), 255, -1)

@@ -1,0 +1,157 @@
+"""The working frame: the sheet upright and level at a fixed scale, and how it lies in the picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.imaging.optics import Float, Matrix, moved, shifted
+from kiosk.imaging.pictures import Decoded, Pixels
+from kiosk.imaging.sheet import find_sheet
+
+WORK = 150 / 25.4  # pixels per mm of the working frame: half of a 300-dpi scan, which makes halving exact
+A4 = (210.0, 297.0)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """``rgb``: the working picture, WORK pixels per mm; ``to_picture``: its pixels to the given picture's pixels.
+
+    ``valid``: where the working picture shows paper that is in the picture. ``flat`` is True for a scan: then
+    ``dpi`` holds for the whole picture.
+    """
+
+    picture: Pixels
+    rgb: Pixels
+    valid: Pixels
+    to_picture: Matrix
+    flat: bool
+    dpi: float
+    corners: NDArray[np.float64] | None = None
+
+    def patch(self, left: float, top: float, width: float, height: float, px_mm: float) -> tuple[Pixels, Matrix]:
+        """A rectangle of the frame (mm) resampled at ``px_mm``, with the matrix from its pixels to the picture."""
+        scale = np.diag([WORK / px_mm, WORK / px_mm, 1.0])
+        scale[:2, 2] = (WORK / px_mm - 1) / 2
+        to_picture = self.to_picture @ shifted(left * WORK, top * WORK) @ scale
+        size = (max(1, round(width * px_mm)), max(1, round(height * px_mm)))
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        pixels = cv2.warpPerspective(self.picture, to_picture, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return pixels, to_picture
+
+    def inside(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How many pixels each point (mm in the frame) lies within the picture; negative: outside."""
+        seen = moved(self.to_picture, points_mm * WORK)
+        height, width = self.picture.shape[:2]
+        edge = np.stack([seen[:, 0], width - 1 - seen[:, 0], seen[:, 1], height - 1 - seen[:, 1]], 1)
+        return edge.min(axis=1)
+
+    def px_mm(self, x: float, y: float) -> float:
+        """Picture pixels per mm around a point of the frame (mm)."""
+        at = np.array([[x - 5, y], [x + 5, y], [x, y - 5], [x, y + 5]]) * WORK
+        seen = moved(self.to_picture, at)
+        area = np.linalg.norm(seen[1] - seen[0]) * np.linalg.norm(seen[3] - seen[2])
+        return float(math.sqrt(area) / 10)
+
+
+def frame(decoded: Decoded, dpi: float | None) -> Frame:
+    """Level the sheet. A scan is levelled by its rules, a photo by the sheet's four corners."""
+    scale = scan_dpi(decoded, dpi)
+    if scale is None:
+        corners = find_sheet(decoded.rgb)
+        if corners is not None:
+            return _from_corners(decoded.rgb, corners)
+        height, width = decoded.rgb.shape[:2]
+        scale = 25.4 * max(height, width) / A4[1]
+    return _from_scan(decoded.rgb, scale)
+
+
+def scan_dpi(decoded: Decoded, dpi: float | None) -> float | None:
+    """Dots per inch if the picture is a flat scan: as told, as its file claims, or as its size says; else None."""
+    if dpi:
+        return float(dpi)
+    if decoded.dpi and decoded.dpi >= 120 and decoded.format != "MPO":
+        return decoded.dpi
+    height, width = sorted(decoded.rgb.shape[:2], reverse=True)
+    for size in (100, 150, 200, 240, 300, 400, 600):
+        if abs(width / size * 25.4 - A4[0]) < 1.2 and abs(height / size * 25.4 - A4[1]) < 1.8:
+            return float(size)
+    return None
+
+
+def _from_corners(rgb: Pixels, corners: NDArray[np.float64]) -> Frame:
+    page = np.array([[0, 0], [A4[0], 0], [A4[0], A4[1]], [0, A4[1]]], np.float64) * WORK - 0.5
+    to_picture = cv2.getPerspectiveTransform(page.astype(np.float32), corners.astype(np.float32)).astype(np.float64)
+    size = (round(A4[0] * WORK), round(A4[1] * WORK))
+    shrink = max(1.0, math.sqrt(abs(np.linalg.det(to_picture))))
+    small, inner = rgb, to_picture
+    if shrink >= 1.5:
+        small = cv2.resize(rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        inner = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]]) @ to_picture
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    work = cv2.warpPerspective(small, inner, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    valid = _valid(rgb, to_picture, size)
+    return Frame(rgb, work, valid, to_picture, False, 25.4 * WORK * shrink, corners)
+
+
+def _valid(rgb: Pixels, to_picture: Matrix, size: tuple[int, int]) -> Pixels:
+    """Where the working frame lies within the picture; its outermost pixel row counts as outside."""
+    height, width = rgb.shape[:2]
+    outline = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float64)
+    seen = moved(np.linalg.inv(to_picture), outline)
+    mask: Pixels = np.zeros((size[1], size[0]), np.uint8)
+    cv2.fillConvexPoly(mask, np.round(seen).astype(np.int32), 255)
+    mask[[0, -1]] = 0
+    mask[:, [0, -1]] = 0
+    return mask
+
+
+def _from_scan(rgb: Pixels, dpi: float) -> Frame:
+    height, width = rgb.shape[:2]
+    factor = WORK * 25.4 / dpi
+    whole = round(1 / factor)
+    if whole > 1 and abs(whole * factor - 1) < 1e-3:
+        width, height = width // whole * whole, height // whole * whole
+        rgb_even = rgb[:height, :width]
+    else:
+        rgb_even = rgb
+    size = (max(8, round(width * factor)), max(8, round(height * factor)))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(rgb_even, size, interpolation=how)
+    fx, fy = width / size[0], height / size[1]
+    to_picture = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1.0]])
+    angle = skew(small)
+    if abs(angle) > 0.05:
+        turn = np.vstack([cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), angle, 1.0), [0, 0, 1]])
+        small = cv2.warpAffine(small, turn[:2], size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        to_picture = to_picture @ np.linalg.inv(turn)
+    return Frame(rgb, small, _valid(rgb, to_picture, size), to_picture, True, dpi)
+
+
+def skew(rgb: Pixels) -> float:
+    """Degrees by which the rules of a form are turned (positive: clockwise), within ±10; 0 without rules."""
+    height, width = rgb.shape[0] // 2 * 2, rgb.shape[1] // 2 * 2
+    grey = cv2.extractChannel(rgb[:height, :width], 0)
+    grey = cv2.resize(grey, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    dark = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((5, 5), np.uint8))
+    _, mask = cv2.threshold(dark, 22, 255, cv2.THRESH_BINARY)
+    thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))
+    runs = cv2.bitwise_and(mask, cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, 17), np.uint8)))
+    found = cv2.HoughLinesP(runs, 1, math.pi / 720, 50, minLineLength=60, maxLineGap=3)
+    if found is None:
+        return 0.0
+    ends: Float = found.reshape(-1, 4).astype(np.float32)
+    dx, dy = ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]
+    degrees = (np.degrees(np.arctan2(dy, dx)) + 45) % 90 - 45
+    weight = np.hypot(dx, dy) ** 2
+    near = np.abs(degrees) < 10
+    if weight[near].sum() < 4000:
+        return 0.0
+    bins = np.bincount(np.round((degrees[near] + 10) * 10).astype(int), weight[near], 202)
+    top = int(np.convolve(bins, np.ones(5), "same").argmax()) / 10 - 10
+    close = near & (np.abs(degrees - top) < 0.4)
+    return float(np.average(degrees[close], weights=weight[close]))

@@ -1,0 +1,173 @@
+"""The verdict on a signature or a small name seal in the box of a personal form."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from kiosk.imaging import boxes, optics, strokes
+from kiosk.imaging.boxes import Cell, Layout
+from kiosk.imaging.company import BORDER_MM, FINE, Finding
+from kiosk.imaging.frame import WORK, Frame
+from kiosk.imaging.pictures import Pixels
+from kiosk.imaging.strokes import Marks
+from kiosk.imaging.verdict import Label
+
+FAINT = 0.37
+BLUR_MM = 0.19
+ECHO = 0.3
+
+
+def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
+    """Judge what a person put into the box; None if nothing is there."""
+    cell, lines = boxes.split_by_line(page, cell)
+    marks = strokes.split(page, cell, frame.valid)
+    own = _main(marks)
+    if own is None:
+        return None
+    found = Finding()
+    rows, cols = np.nonzero(own)
+    box = (cols.min() / WORK, rows.min() / WORK, (cols.max() + 1) / WORK, (rows.max() + 1) / WORK)
+    left, top = marks.left + box[0], marks.top + box[1]
+    found.size = (box[2] - box[0], box[3] - box[1])
+    found.x, found.y = left + found.size[0] / 2, top + found.size[1] / 2
+    found.radius = max(found.size) / 2
+    found.measures["coloured"] = float(marks.red)
+    _place(found, frame, cell, (left, top))
+    _print_under(found, marks, own)
+    _lines_under(found, marks, own)
+    _ink(found, frame, (left, top))
+    _several(found, marks, own)
+    _whole(found, marks, own)
+    _settle(found)
+    return found
+
+
+def _main(marks: Marks) -> Pixels | None:
+    """The own ink without specks; None when less than a short stroke is left."""
+    joined = cv2.dilate(marks.own, np.ones((13, 13), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    inked = np.bincount(labels[marks.own > 0], minlength=count) / WORK**2
+    keep = (np.maximum(stats[:, 2], stats[:, 3]) - 12 > 4.0 * WORK) & (inked > 1.5)
+    keep[0] = False
+    if not keep.any():
+        return None
+    out: Pixels = marks.own * keep[labels].astype(np.uint8)
+    return out
+
+
+def _place(found: Finding, frame: Frame, cell: Cell, corner: tuple[float, float]) -> None:
+    right, bottom = corner[0] + found.size[0], corner[1] + found.size[1]
+    gaps = (corner[0] - cell.left, corner[1] - cell.top, cell.right - right, cell.bottom - bottom)
+    closed = [gap for gap, is_open in zip(gaps, cell.open, strict=True) if not is_open]
+    found.measures["border_mm"] = min(closed) if closed else 99.0
+    found.measures["edge_mm"] = min([gap for gap, is_open in zip(gaps, cell.open, strict=True) if is_open] or [99.0])
+
+
+def _print_under(found: Finding, marks: Marks, own: Pixels) -> None:
+    """Square millimetres of own ink inside the boxes of print, and of print that own ink touches."""
+    over = 0.0
+    for x0, y0, x1, y1 in marks.words:
+        over += float((own[y0:y1, max(0, x0 - 3) : x1 + 3] > 0).sum())
+    near = cv2.dilate(own, np.ones((5, 5), np.uint8))
+    touched = float((cv2.bitwise_and(near, marks.text) > 0).sum())
+    found.measures["over_print_mm2"] = over / WORK**2
+    found.measures["print_touched_mm2"] = touched / WORK**2
+
+
+def _lines_under(found: Finding, marks: Marks, own: Pixels) -> None:
+    """Millimetres along which own ink meets a rule in the box."""
+    near = cv2.dilate(own, np.ones((5, 5), np.uint8))
+    found.measures["rule_mm"] = float((cv2.bitwise_and(near, marks.rules) > 0).sum()) / WORK**2 / 0.35
+
+
+def _ink(found: Finding, frame: Frame, corner: tuple[float, float]) -> None:
+    """Density, sharpness and echo of the ink at full resolution."""
+    pad = 2.0
+    pixels, _ = frame.patch(corner[0] - pad, corner[1] - pad, found.size[0] + 2 * pad, found.size[1] + 2 * pad, FINE)
+    ink = optics.absorption(pixels, optics.paper(pixels, 12, 9))
+    red, green, blue = cv2.split(ink)
+    strong = cv2.max(cv2.max(red, green), blue)
+    if found.measures["coloured"]:
+        strong = green
+    inked = strong[strong > 40]
+    solid = float(np.percentile(inked, 80)) if inked.size > 50 else 0.0
+    found.measures["density"] = solid / 255
+    smooth = cv2.GaussianBlur(strong, (0, 0), 0.6).astype(np.float32)
+    gx, gy = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
+    slope = cv2.magnitude(gx, gy)
+    steep = slope[slope > 0.25 * float(slope.max())]
+    found.measures["blur_mm"] = solid / max(1.0, float(np.percentile(steep, 85))) / 2.5066 / FINE if steep.size else 9.0
+    found.measures["echo"] = _echo(strong, solid)
+
+
+def _echo(strong: Pixels, solid: float) -> float:
+    """Height of the second peak of the ink's autocorrelation over its surroundings, 0..1."""
+    step = FINE / 6
+    small = cv2.resize(strong, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = np.clip(small / max(solid, 1), 0, 1)
+    height, width = (int(2 ** np.ceil(np.log2(s + 40))) for s in small.shape)
+    spectrum = np.fft.rfft2(small, (height, width))
+    flat = np.fft.fftshift(np.fft.irfft2(np.abs(spectrum) ** 2, (height, width))).astype(np.float32)
+    cy, cx = height // 2, width // 2
+    reach = min(34, cy - 2, cx - 2)
+    view = flat[cy - reach : cy + reach + 1, cx - reach : cx + reach + 1] / max(1e-6, float(flat[cy, cx]))
+    lifted = view - cv2.GaussianBlur(view, (0, 0), 4)
+    yy, xx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    far = np.hypot(xx, yy)
+    lifted[(far < 3.8) | (far > 30)] = 0
+    return float(lifted.max())
+
+
+def _several(found: Finding, marks: Marks, own: Pixels) -> None:
+    """Two or more coloured marks, each at least 8 mm and apart from the other."""
+    joined = cv2.dilate(own, np.ones((15, 15), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    inked = np.bincount(labels[own > 0], minlength=count) / WORK**2
+    size = np.minimum(stats[:, 2], stats[:, 3]) - 14
+    found.measures["marks"] = float(((size > 9 * WORK) & (inked > 12))[1:].sum())
+
+
+def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
+    """For a square seal: the share of its outline that is missing."""
+    found.measures["missing"] = 0.0
+    if not marks.red or found.measures["marks"] != 1:
+        return
+    points = np.stack(np.nonzero(own)[::-1], 1).astype(np.float32)
+    (cx, cy), (w, h), turn = cv2.minAreaRect(points)
+    if min(w, h) < 9 * WORK:
+        return
+    side = round(max(w, h)) + 8
+    move = cv2.getRotationMatrix2D((cx, cy), turn, 1.0)
+    move[:, 2] += (side / 2 - cx, side / 2 - cy)
+    level = cv2.warpAffine(own, move, (side, side))
+    a, b = (side - w) / 2, (side - h) / 2
+    t = max(4, round(1.3 * WORK))
+    x0, y0, x1, y1 = round(a), round(b), round(a + w), round(b + h)
+    sides = [level[y0 : y0 + t, x0:x1].max(axis=0), level[y1 - t : y1, x0:x1].max(axis=0),
+             level[y0:y1, x0 : x0 + t].max(axis=1), level[y0:y1, x1 - t : x1].max(axis=1)]  # fmt: skip
+    found.measures["missing"] = 1 - float(np.mean(np.concatenate(sides) > 0))
+    found.measures["long"] = max(w, h) / max(1.0, min(w, h))
+
+
+def _settle(found: Finding) -> None:
+    m, d = found.measures, found.defects
+    cropped = m["edge_mm"] < 0.7
+    if cropped:
+        d.add(Label.CROPPED)
+    if m["over_print_mm2"] > 0.6 or m["print_touched_mm2"] > 0.5:
+        d.add(Label.OVER_TEXT)
+    if m["rule_mm"] > 0.5:
+        d.add(Label.OVER_LINE)
+    if m["density"] < FAINT:
+        d.add(Label.FAINT)
+    if m["blur_mm"] > BLUR_MM:
+        d.add(Label.BLURRED)
+    if m["marks"] > 1 and m["coloured"]:
+        d.add(Label.TWO_SEALS)
+    elif m["echo"] > ECHO:
+        d.add(Label.SMEARED)
+    if not cropped and Label.TWO_SEALS not in d and (m["missing"] > 0.1 or m.get("long", 1.0) > 1.1):
+        d.add(Label.INCOMPLETE)
+    if m["border_mm"] < BORDER_MM and not cropped:
+        d.add(Label.TOUCH_BORDER)

@@ -1,0 +1,52 @@
+"""Ink is what the paper does not reflect: background, absorption, colour of ink."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kiosk.imaging.pictures import Pixels
+
+Float = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+
+
+def paper(rgb: Pixels, step: int, reach: int = 9) -> Pixels:
+    """The bare paper's colour at each pixel: the brightest neighbourhood mean, smoothed.
+
+    ``step`` is the side of the blocks averaged, ``reach`` the neighbourhood in blocks.
+    """
+    height, width = rgb.shape[:2]
+    cols, rows = max(2, width // step), max(2, height // step)
+    even = rgb[: rows * step, : cols * step] if width >= 2 * step and height >= 2 * step else rgb
+    small = cv2.resize(even, (cols, rows), interpolation=cv2.INTER_AREA)
+    small = cv2.medianBlur(np.ascontiguousarray(small), 3)
+    bright = cv2.dilate(small, np.ones((reach, reach), np.uint8))
+    bright = cv2.blur(bright, (reach, reach))
+    full: Pixels = cv2.resize(bright, (width, height), interpolation=cv2.INTER_LINEAR)
+    return full
+
+
+def absorption(rgb: Pixels, white: Pixels) -> Pixels:
+    """Share of the light that ink takes away, 0..255 per channel."""
+    kept = cv2.divide(rgb, cv2.max(white, 32), scale=255.0)
+    ink: Pixels = cv2.bitwise_not(kept)
+    return ink
+
+
+def colourfulness(ink: Pixels) -> Pixels:
+    """Difference between the most and the least absorbed channel, 0..255."""
+    red, green, blue = cv2.split(ink)
+    spread: Pixels = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
+    return spread
+
+
+def moved(matrix: Matrix, points: ArrayLike) -> NDArray[np.float64]:
+    """Points (N x 2) carried by a 3 x 3 projective matrix."""
+    out: NDArray[np.float64] = cv2.perspectiveTransform(np.asarray(points, np.float64).reshape(1, -1, 2), matrix)[0]
+    return out
+
+
+def shifted(x: float, y: float) -> Matrix:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])

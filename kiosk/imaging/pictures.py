@@ -1,0 +1,118 @@
+"""Bytes from outside become pixels, or a clear refusal. Nothing else in this room opens a picture.
+
+Pillow decodes; its size is checked before a single pixel is unpacked, so a decompression bomb costs nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from kiosk.imaging.verdict import PictureRefused
+
+Pixels = NDArray[np.uint8]
+
+MAX_BYTES = 40_000_000
+MAX_SIDE = 10_000
+MAX_PIXELS = 45_000_000
+MIN_SIDE = 64
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "MPO")
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels as H x W x 3 RGB and the dots per inch the file claims, if it claims any."""
+
+    rgb: Pixels
+    dpi: float | None
+    format: str
+
+
+def decode(data: bytes) -> Decoded:
+    """Decode a picture upright.
+
+    Raises PictureRefused: ``empty``, ``too_many_bytes``, ``not_a_picture``, ``unsupported``, ``animated``,
+    ``too_large``, ``too_small``, ``truncated``.
+    """
+    if not data:
+        raise PictureRefused("empty")
+    if len(data) > MAX_BYTES:
+        raise PictureRefused("too_many_bytes", bytes=len(data))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                return _unpack(image)
+        except PictureRefused:
+            raise
+        except (UnidentifiedImageError, Image.DecompressionBombError) as refused:
+            code = "too_large" if isinstance(refused, Image.DecompressionBombError) else "not_a_picture"
+            raise PictureRefused(code) from None
+        except MemoryError:
+            raise PictureRefused("too_large") from None
+        except Exception:  # a decoder may raise anything over hostile bytes
+            raise PictureRefused("truncated") from None
+
+
+def _unpack(image: Image.Image) -> Decoded:
+    width, height = image.size
+    if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise PictureRefused("too_large", width=width, height=height)
+    if min(width, height) < MIN_SIDE:
+        raise PictureRefused("too_small", width=width, height=height)
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        raise PictureRefused("animated")
+    claimed = _dpi(image)
+    turn = _TURNS.get(_orientation(image))
+    image.load()
+    flat = _rgb(image)
+    if turn is not None:
+        flat = flat.transpose(turn)
+    return Decoded(np.asarray(flat), claimed, str(image.format))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # broken EXIF is no reason to refuse the picture
+        return 1
+
+
+def _dpi(image: Image.Image) -> float | None:
+    try:
+        claimed = float(image.info.get("dpi", (0, 0))[0])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None
+    return claimed if 50 <= claimed <= 2400 else None
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """8-bit RGB of any mode; transparent pixels lie on white; 16-bit grey is scaled, not clipped."""
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith(("I", "F")):
+        values: NDArray[Any] = np.asarray(image, dtype=np.float32)
+        top = 65535.0 if image.mode.startswith("I") else max(1.0, float(values.max()))
+        return Image.fromarray(np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGB", rgba.size, (255, 255, 255))
+        white.paste(rgba, mask=rgba.getchannel("A"))
+        return white
+    return image.convert("RGB")

@@ -1,0 +1,73 @@
+"""From a decoded picture to the verdict on the seal or signature in its capture box."""
+
+from __future__ import annotations
+
+import time
+
+from kiosk.imaging import boxes, company, cutout, handwriting, marks, optics
+from kiosk.imaging.boxes import Cell
+from kiosk.imaging.company import Finding
+from kiosk.imaging.frame import WORK, Frame, frame
+from kiosk.imaging.pictures import decode
+from kiosk.imaging.verdict import Label, SealVerdict
+
+ORDER = list(Label)
+
+
+def check(picture: bytes, family: str, dpi: float | None, cut: bool = True, mark: bool = True) -> SealVerdict:
+    """Judge one picture. ``family``: 'unit' or 'personal'; ``dpi``: of a scan if known; PictureRefused if unreadable.
+
+    ``cut`` and ``mark`` ask for the cut-outs and the marked picture.
+    """
+    if family not in ("unit", "personal"):
+        raise ValueError(f"family: {family}")
+    began = time.perf_counter()
+    sheet = frame(decode(picture), dpi)
+    page = boxes.layout(sheet)
+    cell = boxes.target(page, family == "personal")
+    found: Finding | None
+    if family == "unit":
+        lines: list[tuple[str, float]] = []
+        if cell is not None:
+            cell, lines = boxes.split_by_line(page, cell)
+        found = company.judge(sheet, page, cell or marks.box_of(sheet), lines)
+    else:
+        found = handwriting.judge(sheet, page, cell) if cell is not None else None
+    if found is None:
+        picture_marked = marks.marked(sheet, cell, (105, 148), (0, 0), True, False) if mark else None
+        took = (time.perf_counter() - began) * 1000
+        return SealVerdict(False, (Label.NONE,), marked_png=picture_marked, dpi=sheet.dpi, ms=took)
+    return _verdict(sheet, cell, found, family, began, cut, mark)
+
+
+def _verdict(
+    sheet: Frame, cell: Cell | None, found: Finding, family: str, began: float, cut: bool, mark: bool
+) -> SealVerdict:
+    defects = tuple(sorted(found.defects, key=ORDER.index))
+    ring = family == "unit" and Label.NOT_ROUND not in found.defects
+    pad = 0.8
+    half = (found.size[0] / 2 + pad, found.size[1] / 2 + pad)
+    region = (found.x - half[0], found.y - half[1], found.x + half[0], found.y + half[1])
+    disc = (found.x, found.y, found.radius + 0.25) if ring else None
+    seal = family == "unit" or found.measures.get("coloured", 0.0) > 0
+    alpha, origin = cutout.in_picture(sheet, region, disc, seal)
+    clean = seen = None
+    if cut:
+        clean, seen = cutout.cut(sheet, region, disc, 300, seal and Label.NOT_RED not in found.defects)
+    center = optics.moved(sheet.to_picture, [[found.x * WORK, found.y * WORK]])[0]
+    picture = marks.marked(sheet, cell, (found.x, found.y), found.size, ring, not defects) if mark else None
+    return SealVerdict(
+        found=True,
+        defects=defects,
+        center_px=(round(float(center[0]), 2), round(float(center[1]), 2)),
+        diameter_mm=round(2 * found.radius, 3) if family == "unit" or seal else round(found.size[0], 3),
+        alpha=alpha,
+        alpha_origin=origin,
+        seal_png=clean,
+        colour_png=seen,
+        marked_png=picture,
+        size_mm=(round(2 * half[0], 3), round(2 * half[1], 3)),
+        dpi=sheet.dpi,
+        ms=(time.perf_counter() - began) * 1000,
+        measures={key: round(float(value), 4) for key, value in found.measures.items()},
+    )
