@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -87,7 +88,7 @@ def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
     return tuple(found)
 
 
-def _touched(rim: Pixels, labels: NDArray[np.int32], count: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _touched(rim: Pixels, labels: NDArray[Any], count: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """How many rim pixels each component touches, and whether they lie on opposite sides of the picture."""
     rows, cols = np.nonzero(rim)
     owner = labels[rows, cols]
@@ -100,7 +101,7 @@ def _touched(rim: Pixels, labels: NDArray[np.int32], count: int) -> tuple[NDArra
     return touching, (per[0] & per[2]) | (per[1] & per[3])
 
 
-def _outline(mask: NDArray[np.bool_]) -> float:
+def _outline(mask: NDArray[Any]) -> float:
     """Area within the outer outline, holes included."""
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return max(float(cv2.contourArea(outline)) for outline in outlines)
@@ -131,7 +132,7 @@ def blankness(page: Layout, cell: Cell) -> float:
     return float((grid < 8).mean() * cell.width * cell.height / 100)
 
 
-def marks(page: Layout, cell: Cell, slack: float = 0.0) -> NDArray[np.uint8]:
+def marks(page: Layout, cell: Cell, slack: float = 0.0) -> NDArray[Any]:
     """Mask of coloured ink in the cell, in the working frame."""
     mask = np.zeros_like(page.dark)
     x0, y0 = (max(0, round((v - slack) * WORK)) for v in (cell.left, cell.top))

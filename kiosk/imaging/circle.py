@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,9 +50,7 @@ def rough(mask: Pixels, px_mm: float, smallest: float = 13.0, largest: float = 2
     return Circle(x, y, r, float(_support(near, np.array([[x, y]]), np.array([r - 0.45 * px_mm]))[0]))
 
 
-def _through(
-    a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _through(a: NDArray[Any], b: NDArray[Any], c: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Centres and radii of the circles through three points each."""
     d = 2 * (a[:, 0] * (b[:, 1] - c[:, 1]) + b[:, 0] * (c[:, 1] - a[:, 1]) + c[:, 0] * (a[:, 1] - b[:, 1]))
     d = np.where(np.abs(d) < 1e-6, 1e-6, d)
@@ -62,12 +61,12 @@ def _through(
     return centres, np.linalg.norm(a - centres, axis=1)
 
 
-def _support(mask: Pixels, centres: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.float64]:
+def _support(mask: Pixels, centres: NDArray[Any], radii: NDArray[Any]) -> NDArray[Any]:
     x = np.round(centres[:, :1] + radii[:, None] * _COS[None, ::3]).astype(int)
     y = np.round(centres[:, 1:] + radii[:, None] * _SIN[None, ::3]).astype(int)
     inside = (x >= 0) & (y >= 0) & (x < mask.shape[1]) & (y < mask.shape[0])
     seen = mask[np.clip(y, 0, mask.shape[0] - 1), np.clip(x, 0, mask.shape[1] - 1)] > 0
-    share: NDArray[np.float64] = (seen & inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 40)
+    share: NDArray[Any] = (seen & inside).sum(axis=1) / np.maximum(inside.sum(axis=1), 40)
     return share
 
 
@@ -76,7 +75,7 @@ def _climb(mask: Pixels, x: float, y: float, r: float, px_mm: float) -> tuple[fl
     for step in (0.5, 0.25):
         grid = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)], float) * step * px_mm
         for _ in range(4):
-            tries = grid + (x, y, r)
+            tries = (*grid, x, y, r)
             share = _support(mask, tries[:, :2], tries[:, 2] - 0.45 * px_mm)
             share[13] += 0.004
             best = int(share.argmax())
@@ -112,7 +111,7 @@ def refine(ink: Pixels, start: Circle, px_mm: float) -> Circle:
     return Circle(x, y, r, share)
 
 
-def edges(unrolled: Float, radius: float, reach: float, px_mm: float) -> tuple[Float, NDArray[np.bool_]]:
+def edges(unrolled: Float, radius: float, reach: float, px_mm: float) -> tuple[Float, NDArray[Any]]:
     """Per degree the radius at which the ring's ink falls to half of its height, and whether there is a ring."""
     lo, hi = max(0, int(radius - reach - 0.8 * px_mm)), min(unrolled.shape[1] - 1, int(radius + reach))
     band = unrolled[:, lo:hi]
@@ -132,7 +131,7 @@ def edges(unrolled: Float, radius: float, reach: float, px_mm: float) -> tuple[F
     return edge.astype(np.float32), good
 
 
-def _least_squares(edge: Float, good: NDArray[np.bool_]) -> tuple[float, float, float] | None:
+def _least_squares(edge: Float, good: NDArray[Any]) -> tuple[float, float, float] | None:
     """Shift of the centre and the radius, by three rounds of trimmed least squares."""
     keep = good.copy()
     solution = np.array([0.0, 0.0, float(np.median(edge[good]))])

@@ -6,7 +6,9 @@ circumference or shares of absorbed light.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +19,6 @@ from kiosk.imaging import optics
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.circle import Circle
 from kiosk.imaging.frame import WORK, Frame
-from kiosk.imaging.optics import Matrix
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.verdict import Label
 
@@ -116,9 +117,7 @@ def ellipse(mask: Pixels) -> tuple[float, float]:
     if len(hull) < 12:
         return 1.0, 1.0
     along = np.vstack([hull, hull[:1]])
-    dense = np.concatenate(
-        [np.linspace(a, b, 2 + int(np.hypot(*(b - a)) / 4)) for a, b in zip(along, along[1:], strict=False)]
-    )
+    dense = np.concatenate([np.linspace(a, b, 2 + int(np.hypot(*(b - a)) / 4)) for a, b in itertools.pairwise(along)])
     (cx, cy), (w, h), turn = cv2.fitEllipse(dense.astype(np.float32).reshape(-1, 1, 2))
     if min(w, h) < 1:
         return 1.0, 1.0
@@ -173,7 +172,7 @@ def _ring(
     return found
 
 
-def _measure_ring(found: Finding, unrolled: NDArray[np.float32], fine: Circle) -> None:
+def _measure_ring(found: Finding, unrolled: NDArray[Any], fine: Circle) -> None:
     """Density, gaps and sharpness of the ring."""
     r = fine.radius
     band = unrolled[:, max(0, int(r - 1.5 * FINE)) : int(r + 0.3 * FINE)]
@@ -213,7 +212,7 @@ def _colour(found: Finding, ink: Pixels, fine: Circle) -> None:
         found.defects.add(Label.NOT_RED)
 
 
-def _roundness(found: Finding, unrolled: NDArray[np.float32], fine: Circle) -> None:
+def _roundness(found: Finding, unrolled: NDArray[Any], fine: Circle) -> None:
     """Second harmonic of the outer edge: the difference of the two axes over their mean."""
     edge, good = circles.edges(unrolled, fine.radius, 3.2 * FINE, FINE)
     if good.sum() < 120:
@@ -306,7 +305,7 @@ def _foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tupl
     found.measures["text_mm2"] = found.measures["line_mm"] = 0.0
     if Label.NOT_RED in found.defects:
         return
-    red, green, blue = cv2.split(ink)
+    red, _green, _blue = cv2.split(ink)
     own = found.measures.get("ink_red", 0.1) * 255
     dark = (red > max(62.0, 1.9 * own, own + 45)).astype(np.uint8) * 255
     disc = np.zeros_like(dark)

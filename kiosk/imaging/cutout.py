@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import cv2
 import numpy as np
@@ -95,14 +96,14 @@ def cut(
     return png(clean, dpi), png(seen, dpi)
 
 
-def _undiluted(ink: Pixels, alpha: Pixels) -> NDArray[np.uint8]:
+def _undiluted(ink: Pixels, alpha: Pixels) -> NDArray[Any]:
     """The ink's own colour with the paper's share taken out."""
     share = np.maximum(alpha.astype(np.float32) / 255, 0.15)[..., None]
-    out: NDArray[np.uint8] = np.clip(255 - ink.astype(np.float32) / share, 0, 255).astype(np.uint8)
+    out: NDArray[Any] = np.clip(255 - ink.astype(np.float32) / share, 0, 255).astype(np.uint8)
     return out
 
 
-def png(rgba: NDArray[np.uint8], dpi: int) -> bytes:
+def png(rgba: NDArray[Any], dpi: int) -> bytes:
     """Encode with the resolution in pHYs."""
     out = io.BytesIO()
     Image.fromarray(rgba, "RGBA" if rgba.ndim == 3 else "L").save(out, "PNG", compress_level=2, dpi=(dpi, dpi))

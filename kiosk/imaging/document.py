@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ SHEET_QR = "KIOSK"
 @dataclass(frozen=True)
 class _Page:
     rgb: Pixels
-    corners: NDArray[np.float64] | None
+    corners: NDArray[Any] | None
     scanned: bool
 
 
@@ -83,7 +84,7 @@ def _page(seen: Decoded) -> _Page:
     return _Page(np.ascontiguousarray(rgb), None, scanned)
 
 
-def straightened(rgb: Pixels, corners: NDArray[np.float64], side: int = PAGE_SIDE) -> Pixels:
+def straightened(rgb: Pixels, corners: NDArray[Any], side: int = PAGE_SIDE) -> Pixels:
     """The quadrilateral as an upright rectangle whose longer side has ``side`` pixels."""
     wide = float(np.linalg.norm(corners[1] - corners[0]) + np.linalg.norm(corners[2] - corners[3])) / 2
     high = float(np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])) / 2
@@ -124,7 +125,7 @@ def _quality(page: _Page, measures: dict[str, float], kind: str) -> list[Fault]:
 
 def _codes(rgb: Pixels) -> tuple[str, ...]:
     """Texts of the QR codes, at most eight, each at most 500 characters."""
-    found = zxingcpp.read_barcodes(rgb, formats=zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(rgb, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
     return tuple(code.text[:500] for code in found[:8])
 
 

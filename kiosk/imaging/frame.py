@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,7 +32,7 @@ class Frame:
     to_picture: Matrix
     flat: bool
     dpi: float
-    corners: NDArray[np.float64] | None = None
+    corners: NDArray[Any] | None = None
 
     def patch(self, left: float, top: float, width: float, height: float, px_mm: float) -> tuple[Pixels, Matrix]:
         """A rectangle of the frame (mm) resampled at ``px_mm``, with the matrix from its pixels to the picture."""
@@ -43,7 +44,7 @@ class Frame:
         pixels = cv2.warpPerspective(self.picture, to_picture, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
         return pixels, to_picture
 
-    def inside(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+    def inside(self, points_mm: NDArray[Any]) -> NDArray[Any]:
         """How many pixels each point (mm in the frame) lies within the picture; negative: outside."""
         seen = moved(self.to_picture, points_mm * WORK)
         height, width = self.picture.shape[:2]
@@ -83,7 +84,7 @@ def scan_dpi(decoded: Decoded, dpi: float | None) -> float | None:
     return None
 
 
-def _from_corners(rgb: Pixels, corners: NDArray[np.float64]) -> Frame:
+def _from_corners(rgb: Pixels, corners: NDArray[Any]) -> Frame:
     page = np.array([[0, 0], [A4[0], 0], [A4[0], A4[1]], [0, A4[1]]], np.float64) * WORK - 0.5
     to_picture = cv2.getPerspectiveTransform(page.astype(np.float32), corners.astype(np.float32)).astype(np.float64)
     size = (round(A4[0] * WORK), round(A4[1] * WORK))

@@ -20,7 +20,7 @@ ECHO = 0.3
 
 def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     """Judge what a person put into the box; None if nothing is there."""
-    cell, lines = boxes.split_by_line(page, cell)
+    cell, _lines = boxes.split_by_line(page, cell)
     marks = strokes.split(page, cell, frame.valid)
     own = _main(marks)
     if own is None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kiosk.imaging.pictures import Pixels
 
-Float = NDArray[np.float32]
-Matrix = NDArray[np.float64]
+Float = NDArray[Any]
+Matrix = NDArray[Any]
 
 
 def paper(rgb: Pixels, step: int, reach: int = 9) -> Pixels:
@@ -42,9 +44,9 @@ def colourfulness(ink: Pixels) -> Pixels:
     return spread
 
 
-def moved(matrix: Matrix, points: ArrayLike) -> NDArray[np.float64]:
+def moved(matrix: Matrix, points: ArrayLike) -> NDArray[Any]:
     """Points (N x 2) carried by a 3 x 3 projective matrix."""
-    out: NDArray[np.float64] = cv2.perspectiveTransform(np.asarray(points, np.float64).reshape(1, -1, 2), matrix)[0]
+    out: NDArray[Any] = cv2.perspectiveTransform(np.asarray(points, np.float64).reshape(1, -1, 2), matrix)[0]
     return out
 
 

@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 
 from kiosk.imaging.verdict import PictureRefused
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]  # uint8
 
 MAX_BYTES = 40_000_000
 MAX_SIDE = 10_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from kiosk.imaging.pictures import Pixels
 RATIO = 297 / 210
 
 
-def find_sheet(rgb: Pixels) -> NDArray[np.float64] | None:
+def find_sheet(rgb: Pixels) -> NDArray[Any] | None:
     """Corners (top left, top right, bottom right, bottom left) of the sheet in picture pixels; None if not seen."""
     height, width = rgb.shape[:2]
     scale = 640 / max(height, width)
@@ -27,7 +28,7 @@ def find_sheet(rgb: Pixels) -> NDArray[np.float64] | None:
     return _upright(corners)
 
 
-def _rough(small: Pixels) -> NDArray[np.float64] | None:
+def _rough(small: Pixels) -> NDArray[Any] | None:
     """The largest bright four-sided region of about A4's proportions."""
     best, most = None, 0.0
     area = small.shape[0] * small.shape[1]
@@ -54,7 +55,7 @@ def _rough(small: Pixels) -> NDArray[np.float64] | None:
     return best
 
 
-def _likeness(quad: NDArray[np.float64]) -> float:
+def _likeness(quad: NDArray[Any]) -> float:
     """1 for A4's proportions, less for others."""
     sides = [float(np.linalg.norm(quad[k] - quad[(k + 1) % 4])) for k in range(4)]
     a, b = (sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2
@@ -62,7 +63,7 @@ def _likeness(quad: NDArray[np.float64]) -> float:
     return math.exp(-((math.log(ratio / RATIO) / 0.12) ** 2))
 
 
-def _four_sides(hull: NDArray[np.int32]) -> NDArray[np.float64] | None:
+def _four_sides(hull: NDArray[Any]) -> NDArray[Any] | None:
     around = cv2.arcLength(hull, True)
     for share in (0.02, 0.03, 0.045, 0.06):
         found = cv2.approxPolyDP(hull, share * around, True)
@@ -71,7 +72,7 @@ def _four_sides(hull: NDArray[np.int32]) -> NDArray[np.float64] | None:
     return None
 
 
-def _fine(rgb: Pixels, rough: NDArray[np.float64]) -> NDArray[np.float64]:
+def _fine(rgb: Pixels, rough: NDArray[Any]) -> NDArray[Any]:
     """Move each side onto the strongest edge near it, measured across the side in full pixels."""
     lines = []
     middle = rough.mean(axis=0)
@@ -84,9 +85,7 @@ def _fine(rgb: Pixels, rough: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array(corners)
 
 
-def _side(
-    rgb: Pixels, a: NDArray[np.float64], b: NDArray[np.float64], middle: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _side(rgb: Pixels, a: NDArray[Any], b: NDArray[Any], middle: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """A point and a direction of the side from ``a`` to ``b`` after two passes of looking across it."""
     for reach in (28, 10):
         along = (b - a) / np.linalg.norm(b - a)
@@ -121,7 +120,7 @@ def _side(
     return a, (b - a) / np.linalg.norm(b - a)
 
 
-def _robust(t: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+def _robust(t: NDArray[Any], y: NDArray[Any]) -> tuple[float, float]:
     """Slope and base of the line that most points agree on."""
     if len(t) < 8:
         return 0.0, 0.0
@@ -141,19 +140,19 @@ def _robust(t: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, floa
 
 
 def _crossing(
-    first: tuple[NDArray[np.float64], NDArray[np.float64]],
-    second: tuple[NDArray[np.float64], NDArray[np.float64]],
-    fallback: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    first: tuple[NDArray[Any], NDArray[Any]],
+    second: tuple[NDArray[Any], NDArray[Any]],
+    fallback: NDArray[Any],
+) -> NDArray[Any]:
     across = np.column_stack([first[1], -second[1]])
     if abs(np.linalg.det(across)) < 0.1:
         return fallback
     s = np.linalg.solve(across, second[0] - first[0])[0]
-    point: NDArray[np.float64] = first[0] + s * first[1]
+    point: NDArray[Any] = first[0] + s * first[1]
     return point if np.linalg.norm(point - fallback) < 80 else fallback
 
 
-def _upright(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+def _upright(corners: NDArray[Any]) -> NDArray[Any]:
     """Clockwise from the top left, the short side on top."""
     centre = corners.mean(axis=0)
     order = np.argsort(np.arctan2(corners[:, 1] - centre[1], corners[:, 0] - centre[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -85,7 +86,7 @@ def _sizable(mask: Pixels, mm: float) -> Pixels:
 
 def _words(mask: Pixels) -> list[tuple[int, int, int, int]]:
     """Boxes (x0, y0, x1, y1) of lines of print: glyph-sized marks in a level row, evenly high."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    _count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     w, h, area = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_AREA]
     small = (np.maximum(w, h) <= GLYPH_MM * WORK) & (area > 4)
     small[0] = False
@@ -103,7 +104,7 @@ def _words(mask: Pixels) -> list[tuple[int, int, int, int]]:
     return _joined(found)
 
 
-def _level(part: NDArray[np.bool_]) -> bool:
+def _level(part: NDArray[Any]) -> bool:
     """Print fills its row evenly: most columns carry ink and its top and bottom edges are level."""
     columns = part.any(axis=0)
     if columns.mean() < 0.45:
