@@ -25,6 +25,7 @@ ROOMS = {
     "ca": "kiosk.ca.cli:ca",
     "seal": "kiosk.imaging.cli:seal",
     "ime": "kiosk.ime.cli:ime",
+    "clerk": "kiosk.orders.clerk_cli:clerk",
     "review": "kiosk.orders.cli:review",
 }
 audit = AppGroup("audit", help="The journal and its hash chain.")

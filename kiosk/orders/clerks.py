@@ -1,0 +1,220 @@
+"""Staff accounts: password (argon2id) and one-time code (TOTP, RFC 6238) together, lock-out, revocable sessions.
+
+There is no default account: the first is made with ``flask --app wsgi clerk add``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyotp
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from kiosk.db import db, now, write
+from kiosk.orders.book import House
+from kiosk.orders.desk_models import Clerk, ClerkSession, LoginTry
+
+ROLES = {"clerk": "营业员", "reviewer": "审核员", "finance": "财务", "admin": "管理员", "auditor": "审计员"}
+IDLE = {"kiosk": dt.timedelta(minutes=3), "admin": dt.timedelta(minutes=15)}
+LIFE = dt.timedelta(hours=12)
+TRIES, LOCK = 5, dt.timedelta(minutes=15)
+RATE, WINDOW = 20, dt.timedelta(minutes=10)  # refused attempts from one address, whatever the name
+STEP = 30  # seconds of a one-time code
+MIN_PASSWORD = 10
+NAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
+_hasher = PasswordHasher()
+_nobody = _hasher.hash(secrets.token_hex(16))
+
+
+class AccountRefused(Exception):
+    """The account cannot be made or changed; the message says why, for the operator."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Either ``token`` or ``refusal`` (wrong, locked, slow_down)."""
+
+    token: str = ""
+    refusal: str = ""
+
+
+# -- accounts -------------------------------------------------------------------------------------
+
+
+def _owner(name: str) -> str:
+    return f"clerk.{name}"
+
+
+def add(
+    session: Session, house: House, name: str, display: str, password: str, roles: Sequence[str], hall: str = ""
+) -> tuple[Clerk, str]:
+    """A new account and its TOTP secret as an ``otpauth`` address, shown this once."""
+    if not NAME.fullmatch(name):
+        raise AccountRefused("the name has 2 to 32 small letters, digits, dots or dashes and begins with a letter")
+    if session.scalar(select(Clerk.id).where(Clerk.name == name)):
+        raise AccountRefused(f"there is an account {name} already")
+    if not roles or set(roles) - set(ROLES):
+        raise AccountRefused(f"roles are among {', '.join(ROLES)}")
+    wrapped = house.vault.new_key(_owner(name))
+    clerk = Clerk(
+        name=name,
+        display=display or name,
+        password=_hashed(password),
+        wrapped_key=wrapped,
+        totp=b"",
+        roles=sorted(set(roles)),
+        hall=hall or house.settings.hall,
+    )
+    session.add(clerk)
+    address = _new_secret(house, clerk)
+    house.log(session, "clerk.added", {"clerk": name, "roles": clerk.roles})
+    return clerk, address
+
+
+def _hashed(password: str) -> str:
+    if len(password) < MIN_PASSWORD:
+        raise AccountRefused(f"the password has at least {MIN_PASSWORD} characters")
+    return _hasher.hash(password)
+
+
+def _new_secret(house: House, clerk: Clerk) -> str:
+    secret = pyotp.random_base32()
+    clerk.totp = house.vault.seal(clerk.wrapped_key, _owner(clerk.name), secret.encode(), f"clerk.totp.{clerk.name}")
+    clerk.last_step = 0
+    return str(pyotp.TOTP(secret).provisioning_uri(name=clerk.name, issuer_name=house.settings.hall_name))
+
+
+def reset(session: Session, house: House, name: str, password: str) -> str:
+    """A new password and a new TOTP secret; every session ends. Returns the ``otpauth`` address."""
+    clerk = by_name(session, name)
+    clerk.password, clerk.failed, clerk.locked_until = _hashed(password), 0, None
+    end_all(session, clerk)
+    house.log(session, "clerk.reset", {"clerk": name})
+    return _new_secret(house, clerk)
+
+
+def disable(session: Session, house: House, name: str, disabled: bool = True, by: str = "") -> Clerk:
+    """Shut an account (its sessions end at once) or open it again."""
+    clerk = by_name(session, name)
+    clerk.disabled, clerk.failed, clerk.locked_until = disabled, 0, None
+    if disabled:
+        end_all(session, clerk)
+    house.log(session, "clerk.disabled" if disabled else "clerk.enabled", {"clerk": name, "by": by})
+    return clerk
+
+
+def by_name(session: Session, name: str) -> Clerk:
+    found = session.scalars(select(Clerk).where(Clerk.name == name)).first()
+    if found is None:
+        raise AccountRefused(f"no account {name}")
+    return found
+
+
+# -- signing in -----------------------------------------------------------------------------------
+
+
+def sign_in(house: House, name: str, password: str, code: str, place: str, address: str) -> SignedIn:
+    """Check password and code together, so that a refusal does not tell which was wrong. Commits by itself."""
+    source = house.vault.blind(address, "address")
+    since = now() - WINDOW
+    tried = db.session.scalar(
+        select(func.count()).select_from(LoginTry).where(LoginTry.source == source, LoginTry.at > since)
+    )
+    if (tried or 0) >= RATE:
+        return SignedIn(refusal="slow_down")
+    known = db.session.scalars(select(Clerk).where(Clerk.name == name)).first()
+    good = _password_fits(known.password if known else _nobody, password) and known is not None
+    clerk_id = known.id if known else None
+    with write() as session:
+        clerk = session.get(Clerk, clerk_id) if clerk_id is not None else None
+        if clerk is not None and clerk.locked_until and clerk.locked_until > now():
+            return SignedIn(refusal="locked")
+        step = _step_of(house, clerk, code) if clerk and good and not clerk.disabled else None
+        if clerk is None or step is None:
+            return _refused(session, house, clerk, source)
+        clerk.failed, clerk.locked_until, clerk.last_step = 0, None, step
+        token = secrets.token_urlsafe(32)
+        session.add(ClerkSession(digest=_digest(token), clerk_id=clerk.id, place=place))
+        house.log(session, "clerk.signed_in", {"clerk": clerk.name, "place": place})
+        return SignedIn(token=token)
+
+
+def _password_fits(hashed: str, password: str) -> bool:
+    try:
+        return _hasher.verify(hashed, password[:256])
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+def _step_of(house: House, clerk: Clerk, code: str) -> int | None:
+    """The time step a code belongs to; each is taken once, one step of clock drift is allowed."""
+    sealed = house.vault.open(clerk.wrapped_key, _owner(clerk.name), clerk.totp, f"clerk.totp.{clerk.name}")
+    totp, this = pyotp.TOTP(sealed.decode()), int(now().timestamp()) // STEP
+    for step in (this - 1, this, this + 1):
+        if step > clerk.last_step and hmac.compare_digest(str(totp.at(step * STEP)), code.strip()):
+            return step
+    return None
+
+
+def _refused(session: Session, house: House, clerk: Clerk | None, source: str) -> SignedIn:
+    session.add(LoginTry(source=source))
+    if clerk is None:
+        house.log(session, "clerk.refused", {"clerk": None})
+        return SignedIn(refusal="wrong")
+    clerk.failed += 1
+    house.log(session, "clerk.refused", {"clerk": clerk.name, "failed": clerk.failed})
+    if clerk.failed >= TRIES:
+        clerk.failed, clerk.locked_until = 0, now() + LOCK
+        house.log(session, "clerk.locked", {"clerk": clerk.name})
+        return SignedIn(refusal="locked")
+    return SignedIn(refusal="wrong")
+
+
+# -- sessions -------------------------------------------------------------------------------------
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def who(token: str, place: str) -> Clerk | None:
+    """The clerk a session belongs to; None when it ended, was idle too long, or the account is shut."""
+    found = db.session.get(ClerkSession, _digest(token)) if token else None
+    if found is None or found.ended_at or found.place != place or found.clerk.disabled:
+        return None
+    moment = now()
+    if moment - found.seen_at > IDLE[place] or moment - found.begun_at > LIFE:
+        return None
+    clerk_id = found.clerk_id
+    if (moment - found.seen_at).total_seconds() > 10:
+        with write() as session:
+            seen = session.get(ClerkSession, _digest(token))
+            if seen:
+                seen.seen_at = moment
+    return db.session.get(Clerk, clerk_id)
+
+
+def sign_out(house: House, token: str) -> None:
+    with write() as session:
+        found = session.get(ClerkSession, _digest(token))
+        if found and found.ended_at is None:
+            found.ended_at = now()
+            house.log(session, "clerk.signed_out", {"clerk": found.clerk.name, "place": found.place})
+
+
+def end_all(session: Session, clerk: Clerk) -> int:
+    """Revoke every session of an account; returns how many were open."""
+    query = select(ClerkSession).where(ClerkSession.clerk_id == clerk.id, ClerkSession.ended_at.is_(None))
+    found = session.scalars(query).all()
+    for one in found:
+        one.ended_at = now()
+    return len(found)
