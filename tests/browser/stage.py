@@ -189,6 +189,7 @@ def page_picture() -> bytes:
 def scenes(stage: Stage) -> dict[str, Scene]:
     """Every kind of page, by name."""
     failed, waiting = EffectState.FAILED, EffectState.WAITING
+    both = {"faults": [], "channels": ["wechat", "alipay"]}
     preflight = ("preflight", "", str(EffectState.DONE), None)
     return {
         "home": Scene("/"),
@@ -213,8 +214,8 @@ def scenes(stage: Stage) -> dict[str, Scene]:
         "check": stage.at("check"),
         "pay-checking": stage.after(State.PAYING, effect=("preflight", "", EffectState.RUNNING, None)),
         "pay-faults": stage.after(State.PAYING, effect=preflight, facts={"faults": ["paper_out"], "channels": []}),
-        "pay-choose": stage.after(State.PAYING, effect=preflight, facts={"faults": [], "channels": ["wechat", "alipay"]}),
-        "pay-code": stage.after(State.PAYING, payment=True, effect=preflight, facts={"faults": [], "channels": ["wechat"]}),
+        "pay-choose": stage.after(State.PAYING, effect=preflight, facts=both),
+        "pay-code": stage.after(State.PAYING, payment=True, effect=preflight, facts=both),
         "work": stage.after(State.WRITING, work=("write.key", "ca.issue", "write.certificate")),
         "work-pin": stage.after(State.WRITING, effect=("write.key", "0", waiting, "pin_needed")),
         "work-clerk": stage.after(State.CLERK),

@@ -38,7 +38,22 @@
     slot.hidden = false;
     document.body.classList.add("typing");
     if (name === "pin") wipePin(); else plainPin();
-    target.scrollIntoView({ block: "nearest" });
+    slot.toggleAttribute("data-last", !following());
+    spotlight();
+  }
+
+  // One field at a time: where keys and all fields together do not fit, only the field being typed stays.
+  function spotlight() {
+    const main = document.getElementById("main");
+    document.body.classList.remove("spotlight");
+    for (const box of main.querySelectorAll(".typed")) box.classList.remove("typed");
+    if (!field) return;
+    field.closest(".field").classList.add("typed");
+    document.body.classList.toggle("spotlight", main.scrollHeight > main.clientHeight + 1);
+  }
+  function following() {
+    const fields = [...document.querySelectorAll("#page [data-keyboard]:not([readonly])")].filter((one) => !one.closest("[hidden]"));
+    return fields[fields.indexOf(field) + 1];
   }
 
   function close() {
@@ -47,6 +62,7 @@
     document.body.classList.remove("typing");
     field = null;
     letters = "";
+    spotlight();
   }
 
   // Typing into the field, at the caret, within its length.
@@ -144,6 +160,12 @@
   const acts = {
     erase,
     close: () => { settle(); field.blur(); close(); },
+    next: () => {
+      settle();
+      const target = following();
+      document.body.classList.remove("spotlight");
+      target?.focus();
+    },
     clear: () => { field.value = ""; if (twin()) twin().value = ""; changed(); },
     space: () => { if (letters) settle(); else insert(" "); },
     shift: (key) => {

@@ -77,9 +77,21 @@
   }
   setInterval(() => { const now = Date.now(); tickIdle(now); tickCountdowns(now); }, 1000);
 
+  // A field that depends on a choice of the same page appears with it.
+  function matchFields() {
+    for (const box of document.querySelectorAll("[data-only-if]")) {
+      const [name, value] = box.dataset.onlyIf.split("=");
+      const choices = [...document.getElementsByName(name)];
+      if (value === undefined || !choices.length) continue;
+      box.hidden = !choices.some((choice) => choice.value === value && (choice.checked || choice.type === "hidden"));
+    }
+  }
+  document.addEventListener("change", matchFields);
+
   // Focus: errors first, then what the page asks for; links of the error summary go to their field.
   function settle() {
-    const empty = [...document.querySelectorAll("#page input[data-keyboard]:not([readonly])")].find((input) => !input.value);
+    matchFields();
+    const empty = [...document.querySelectorAll("#page input[data-keyboard]:not([readonly])")].find((input) => !input.value && !input.closest("[hidden]"));
     const target = document.getElementById("error-summary") ?? empty ?? document.getElementById("main");
     target?.focus({ preventScroll: true });
     for (const pad of document.querySelectorAll("[data-pad]")) openPad(pad);
