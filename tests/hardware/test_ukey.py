@@ -95,6 +95,17 @@ def test_the_whole_write_with_rsa(desk: Desk) -> None:
     assert not contents.info.blank
 
 
+def test_a_long_chinese_name_fits_the_request(desk: Desk) -> None:
+    """64 characters are allowed (RFC 5280, appendix A), however many octets they take."""
+    name = "湖南省" + "示范" * 30
+    on = {"serial": desk.new("one"), "pin": PIN, "key_id": new_id()}
+    desk.call("generate", algorithm="p256", **on)
+    request = desk.call("request", subject=[("2.5.4.6", "CN"), ("2.5.4.3", name)], **on)
+    assert name.encode() in request
+    with pytest.raises(DeviceFailed, match="bad_subject"):
+        desk.call("request", subject=[("2.5.4.3", "示" * 65)], **on)
+
+
 def test_the_old_pair_stays_whole_and_the_new_one_counts(desk: Desk) -> None:
     serial = desk.new("one")
     now = datetime.now(UTC)

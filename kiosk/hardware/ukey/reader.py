@@ -32,6 +32,7 @@ from kiosk.hardware.ukey.module import TokenModule, chosen, still_there
 from kiosk.hardware.ukey.objects import Pair
 from kiosk.hardware.ukey.pin import pin_weakness
 
+MOST_CHARACTERS = 64
 LARGEST_OBJECT: Final = 256 * 1024
 LARGEST_CERTIFICATE: Final = 16 * 1024
 _NONCE: Final = 32
@@ -198,7 +199,7 @@ class UKeyReader:
     def request(self, serial: str, pin: str, key_id: str, subject: list[tuple[str, str]]) -> bytes:
         """A PKCS#10 request (RFC 2986, DER) for ``subject``, pairs (dotted OID, value), signed by the UKey."""
         try:
-            name = x509.Name([x509.NameAttribute(x509.ObjectIdentifier(oid), value) for oid, value in subject])
+            name = x509.Name([_attribute(oid, value) for oid, value in subject])
         except (ValueError, TypeError):
             raise DeviceFailed("bad_subject") from None
         with self._module.session(serial, pin=pin) as session:
@@ -292,6 +293,15 @@ class UKeyReader:
         free = self._module.free_memory(session.token)
         if free is not None and free < size:
             raise TokenFull(free=free, needed=size)
+
+
+def _attribute(oid: str, value: str) -> x509.NameAttribute[str]:
+    """The library counts octets, three to a Han character; the bound is in characters (RFC 5280, appendix A)."""
+    if value.isascii():
+        return x509.NameAttribute(x509.ObjectIdentifier(oid), value)
+    if len(value) > MOST_CHARACTERS:
+        raise ValueError(oid)
+    return x509.NameAttribute(x509.ObjectIdentifier(oid), value, _validate=False)
 
 
 def _refuse_weak(pin: str) -> None:
