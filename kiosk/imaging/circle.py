@@ -75,7 +75,7 @@ def _climb(mask: Pixels, x: float, y: float, r: float, px_mm: float) -> tuple[fl
     for step in (0.5, 0.25):
         grid = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)], float) * step * px_mm
         for _ in range(4):
-            tries = (*grid, x, y, r)
+            tries = grid + np.array([x, y, r])
             share = _support(mask, tries[:, :2], tries[:, 2] - 0.45 * px_mm)
             share[13] += 0.004
             best = int(share.argmax())
