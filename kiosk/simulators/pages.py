@@ -8,6 +8,7 @@ import io
 import math
 import random
 
+import segno
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 FONT = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
@@ -184,7 +185,31 @@ def _boxed(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     _lines(draw, title, ["请在下面方框的正中盖章或签名，不要碰到边线。"], 56)
     draw.rectangle((60 * MM, 90 * MM, 150 * MM, 160 * MM), outline=(20, 20, 20), width=5)
     draw.text((28 * MM, 190 * MM), "经办人（签名）　　　　　　　　日期", font=_font(4.6), fill=(25, 25, 25))
+    page.paste(_qr("KIOSK1:unit_application:K001000000000001:1", 19), (round(171 * MM), round(15 * MM)))
     return page, draw
+
+
+def _qr(text: str, side_mm: float) -> Image.Image:
+    """The code every sheet printed by a kiosk carries in its head."""
+    out = io.BytesIO()
+    segno.make(text, error="m").save(out, kind="png", scale=8, border=0)
+    side = round(side_mm * MM)
+    return Image.open(out).convert("RGB").resize((side, side), Image.Resampling.NEAREST)
+
+
+def _curve(points: list[tuple[float, float]], steps: int = 24) -> list[tuple[float, float]]:
+    """A smooth line through the points (Catmull-Rom)."""
+
+    def between(p: float, q: float, r: float, s: float, t: float) -> float:
+        return 0.5 * (2 * q + (r - p) * t + (2 * p - 5 * q + 4 * r - s) * t**2 + (3 * q - p - 3 * r + s) * t**3)
+
+    through = [points[0], *points, points[-1]]
+    line = []
+    for a, b, c, d in zip(through, through[1:], through[2:], through[3:], strict=False):
+        for step in range(steps):
+            t = step / steps
+            line.append((between(a[0], b[0], c[0], d[0], t), between(a[1], b[1], c[1], d[1], t)))
+    return line
 
 
 def _sealed_box(unit: str, x: float = 105, y: float = 125, strength: float = 1.0) -> Image.Image:
@@ -198,8 +223,12 @@ def _signature(person: str) -> Image.Image:
     random.seed(person)
     for letter in range(max(len(person), 2)):
         x, y = 82 + letter * 18, 122
-        strokes = [(x + random.uniform(-7, 7), y + random.uniform(-9, 9)) for _ in range(9)]
-        draw.line([(a * MM, b * MM) for a, b in strokes], fill=(28, 28, 60), width=9, joint="curve")
+        for row in (-7, 0, 7):
+            rise = random.uniform(-2, 2)
+            stroke = [(x - 7, y + row), (x - 2, y + row - rise), (x + 3, y + row + rise), (x + 7, y + row - 1)]
+            draw.line([(a * MM, b * MM) for a, b in _curve(stroke)], fill=(28, 28, 60), width=9, joint="curve")
+        fall = [(x + random.uniform(-1, 1), y - 10), (x - 1, y), (x - 3, y + 10)]
+        draw.line([(a * MM, b * MM) for a, b in _curve(fall)], fill=(28, 28, 60), width=9, joint="curve")
     return page
 
 
