@@ -5,76 +5,20 @@ It reads each page's form, fills in what a person would, and measures every answ
 
 from __future__ import annotations
 
+import re
+import secrets
+import subprocess
+import sys
 import time
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import Any
 
 import httpx
 
-PIN = "135246"
-NEW_PIN = "592741"
+from kiosk.walk_page import PageForm
+from kiosk.walk_persona import BLANK, NEEDS_BLANK, NEW_PIN, PIN, USUAL, fitting, page_for, persona
+
 TIMEOUT = 180.0
-VOID = {"input", "img", "br", "meta", "link", "hr", "use"}
-
-
-@dataclass
-class PageForm(HTMLParser):
-    """The form called ``step`` (or the first to ``action``) of a page, and the page's heading and warnings."""
-
-    want: str = "step"
-    action: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
-    choices: dict[str, list[str]] = field(default_factory=dict)
-    keyboards: dict[str, str] = field(default_factory=dict)
-    buttons: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    heading: str = ""
-    csrf: str = ""
-    _inside: bool = False
-    _text: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {key: value or "" for key, value in attrs}
-        if tag == "form" and given.get("id") == self.want:
-            self._inside, self.action = True, given.get("action", "")
-        if given.get("name") == "csrf_token" and not self.csrf:
-            self.csrf = given.get("value", "")
-        if tag in ("input", "textarea") and self._inside and given.get("name"):
-            self._input(given)
-        if tag == "button" and given.get("name") and (self._inside or given.get("form") == self.want):
-            self.buttons.append((given["name"], given.get("value", "")))
-        if tag == "h1" or "notice" in given.get("class", "").split() or "field-error" in given.get("class", "").split():
-            self._text = "h1" if tag == "h1" else "notice"
-
-    def _input(self, given: dict[str, str]) -> None:
-        name = given["name"]
-        kind = given.get("type", "text")
-        if kind == "radio":
-            self.choices.setdefault(name, []).append(given.get("value", ""))
-            if "checked" in given:
-                self.fields[name] = given.get("value", "")
-        elif kind == "checkbox":
-            self.choices[name] = [given.get("value", "yes")]
-        else:
-            self.fields[name] = given.get("value", "")
-            self.keyboards[name] = "hidden" if kind == "hidden" else given.get("data-keyboard", "")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._inside = False
-        if tag in ("h1", "p", "div"):
-            self._text = ""
-
-    def handle_data(self, data: str) -> None:
-        text = data.strip()
-        if text and self._text == "h1" and not self.heading:
-            self.heading = text
-        elif text and self._text == "notice":
-            self.warnings.append(text)
+ENDS = ("/done", "/o/history")
 
 
 class Stuck(Exception):
@@ -84,12 +28,17 @@ class Stuck(Exception):
 class Customer:
     """Walks one case after the other at a running kiosk."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, environ: dict[str, str] | None = None) -> None:
         self.web = httpx.Client(base_url=base, follow_redirects=True, timeout=60, trust_env=False)
+        self.environ = environ
         self.steps: list[dict[str, Any]] = []
         self.page = PageForm()
         self.path = ""
         self.persona: dict[str, str] = {}
+        self.codes: set[str] = set()  # messages whose code was typed
+        self.used: set[str] = set()  # blank UKeys that are blank no longer
+        self.pins: dict[str, str] = {}  # PINs this customer has set, by UKey
+        self.phones: dict[tuple[str, str], list[str]] = {}  # phones given with finished orders, by kind and who
 
     # -- pages and bench --------------------------------------------------------------------------
 
@@ -154,70 +103,61 @@ class Customer:
 
     # -- one case ---------------------------------------------------------------------------------
 
-    def walk(self, scheme: str, service: str, kind: str, years: int, token: str = "") -> dict[str, Any]:
+    def walk(self, scheme: str, service: str, kind: str, years: int, token: str = "", who: str = "") -> dict[str, Any]:
         """The whole case; the report says how it ended."""
         self.steps, began = [], time.perf_counter()
         report: dict[str, Any] = {"scheme": scheme, "service": service, "kind": kind, "years": years}
         try:
-            self.start(scheme, service, kind, token)
+            self.start(scheme, service, kind, token, who)
             self.go_on(str(years))
-            self.papers()
-            report["outcome"] = "done" if self.path == "/done" else "stuck"
+            if self.path == "/done":
+                self.papers()
+                self.phones.setdefault((kind, self.persona["who"]), []).append(self.persona["mobile"])
+            report["outcome"] = "done" if self.path in ENDS else "stuck"
         except (Stuck, httpx.HTTPError) as error:
             report |= {"outcome": "stuck", "error": str(error)[:300], "page": self.path, "said": self.page.warnings}
         report |= self.result()
         report |= {"ms": round((time.perf_counter() - began) * 1000), "steps": self.steps}
         return report
 
-    def prepare(self, service: str, kind: str, token: str) -> None:
-        """Come with the right card and UKey."""
+    def prepare(self, service: str, kind: str, token: str, who: str) -> None:
+        """Come with the right card, phone and UKey."""
         state = self.bench()["states"]
-        hands, tokens = state["hands"], state["ukeys"]["tokens"]
         for name in state["ukeys"]["inserted"]:
             self.hand("ukeys", "remove", name=name)
         self.hand("id_reader", "lift")
-        blank = service == "new"
-        fitting = [t for t in tokens if (not t.get("owner") if blank else t.get("kind") == kind)]
-        chosen = next((t for t in tokens if t["name"] == token), None) or (fitting[0] if fitting else None)
+        tokens = state["ukeys"]["tokens"]
+        chosen = next((t for t in tokens if t["name"] == token), None) or fitting(tokens, service, kind, self.used)
+        if service in NEEDS_BLANK and chosen is None:
+            chosen = self.blank_token()
         if chosen is None:
             raise Stuck("the drawer has no fitting UKey")
-        people = {one["key"]: one for one in hands["people"]}
-        units = {one["key"]: one for one in hands["units"]}
-        if kind == "unit":
-            unit = units[chosen.get("owner") or "new"]
-            person = people[unit["agent"]]
-            self.persona = {
-                "unit_name": unit["name"], "uscc": unit["uscc"], "legal_name": people[unit["legal"]]["name"],
-                "legal_id": people[unit["legal"]]["card"]["number"],
-                "legal_mobile": people[unit["legal"]]["mobile"],
-                "landline": unit["phone"], "address": unit["address"], "email": unit["email"],
-                "social_insurance_no": unit["social_number"], "role": "agent",
-            }  # fmt: skip
-        else:
-            person = people[chosen.get("owner") or "wang"]
-            self.persona = {"role": "self", "address": person["card"]["address"], "email": "someone@example.com"}
-        self.persona |= {
-            "person": person["key"],
-            "name": person["name"],
-            "mobile": person["mobile"],
+        fresh = service in NEEDS_BLANK
+        owner = None if fresh else chosen.get("owner")
+        who = who or owner or USUAL["new" if service == "new" else "", kind]
+        self.persona = persona(state["hands"], kind, who) | {
+            "who": who,
             "token": chosen["name"],
+            "pin": self.pins.get(chosen["name"]) or chosen.get("pin") or PIN,
         }
-        self.persona |= {
-            "number": person["card"]["number"],
-            "pin": chosen.get("pin") or PIN,
-            "blank": "yes" if blank else "",
-        }
+        known = self.phones.get((kind, who))
+        if service == "query":
+            self.persona |= {"way": "sms", "mobile": known.pop()} if known else {"way": "card"}
 
-    def start(self, scheme: str, service: str, kind: str, token: str = "") -> None:
+    def blank_token(self) -> dict[str, Any]:
+        """A new UKey from the stock."""
+        return self.hand("ukeys", "create", name=f"stock-{secrets.token_hex(4)}", **BLANK)
+
+    def start(self, scheme: str, service: str, kind: str, token: str = "", who: str = "") -> None:
         """Come with card and UKey, and tap the service."""
         self.get("/")
-        self.prepare(service, kind, token)
+        self.prepare(service, kind, token, who)
         self.post(f"/s/{scheme}/{service}/{kind}", {})
 
     def go_on(self, years: str = "1", until: str = "") -> None:
         """Step after step, as the pages come; up to the page whose last word is ``until``."""
         seen = 0
-        while self.path != "/done" and not (until and self.path.endswith(f"/{until}")):
+        while self.path not in ENDS and not (until and self.path.endswith(f"/{until}")):
             seen += 1
             if seen > 120:
                 raise Stuck(f"going round in circles at {self.path}: {'; '.join(self.page.warnings)}")
@@ -245,6 +185,15 @@ class Customer:
             self.post(self.page.action, {"action": "next"})
         elif code == "new_pin":
             self.post(self.page.action, {"pin": NEW_PIN, "again": NEW_PIN})
+            self.pins[self.persona["token"]] = NEW_PIN
+            self.used.add(self.persona["token"])
+        elif code == "sms":
+            self.sms()
+        elif code == "certificate":
+            self.settled(code)
+            if "certificate" not in self.page.choices:
+                raise Stuck(f"no certificate: {'; '.join(self.page.warnings)}")
+            self.post(self.page.action, {**self.answers(years), "action": "next"})
         elif code.startswith("material-") or code == "seal":
             self.scan(code)
         else:
@@ -272,6 +221,28 @@ class Customer:
         if ("action", "next") not in self.page.buttons:
             raise Stuck(f"{code}: {'; '.join(self.page.warnings)}")
         self.post(self.page.action, {"action": "next"})
+
+    def sms(self) -> None:
+        """Ask for a code, read it off the phone, type it in."""
+        mobile = self.persona["mobile"]
+        self.post(self.page.action, {"mobile": mobile, "action": "send"})
+        if "code" not in self.page.fields:
+            raise Stuck(f"sms: {'; '.join(self.page.warnings)}")
+        limit = time.monotonic() + 20
+        while not (code := self.code_for(mobile)):
+            if time.monotonic() > limit:
+                raise Stuck("no code arrived on the phone")
+            time.sleep(0.1)
+        self.post(self.page.action, {"code": code, "action": "check"})
+
+    def code_for(self, mobile: str) -> str:
+        """The newest code on this phone."""
+        for message in self.bench()["states"]["sms"].get("messages", []):
+            found = re.search(r"验证码(\d{6})", message["text"])
+            if message["to"].removeprefix("+86") == mobile and found and message["id"] not in self.codes:
+                self.codes.add(message["id"])
+                return found[1]
+        return ""
 
     def scan(self, code: str) -> None:
         material = code.removeprefix("material-")
@@ -333,14 +304,41 @@ class Customer:
         while self.path == "/work":
             if time.monotonic() > limit:
                 raise Stuck(f"writing: {self.page.heading}; {'; '.join(self.page.warnings)}")
-            if "pin" in self.page.fields:
-                self.post("/work", {"pin": NEW_PIN if self.persona["blank"] else self.persona["pin"]})
+            self.attend()
             self.read("/work/wait", **{"HX-Request": "true"})
             time.sleep(0.2)
             answer = self.read("/o")
             self.page = PageForm()
             self.page.feed(answer.text)
             self.path = answer.url.path
+
+    def attend(self) -> None:
+        """What the page of the work asks of the person standing there."""
+        said = " ".join([self.page.heading, *self.page.warnings])
+        if "again" in self.page.fields:
+            self.post("/work", {"pin": NEW_PIN, "again": NEW_PIN})
+        elif "pin" in self.page.fields:
+            name = self.persona["token"]
+            self.post("/work", {"pin": self.pins.get(name) or self.persona["pin"]})
+        elif "等待审核" in said:
+            self.reviewed(str(self.result()["order"]))
+        elif "下一个新 UKey" in said and "请插入" in said:
+            self.next_token()
+
+    def reviewed(self, number: str) -> None:
+        """The clerk says yes, at every level."""
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", "review", "approve", number, "--all-levels"]
+        subprocess.run(command, env=self.environ, check=True, capture_output=True, timeout=60)
+
+    def next_token(self) -> None:
+        """The next applicant's UKey."""
+        for name in self.bench()["states"]["ukeys"]["inserted"]:
+            self.hand("ukeys", "remove", name=name)
+        self.persona["token"] = self.blank_token()["name"]
+        self.used.add(self.persona["token"])
+        self.pins[self.persona["token"]] = NEW_PIN
+        self.hand("ukeys", "insert", name=self.persona["token"])
+        self.wait(lambda: "下一个新 UKey" not in " ".join(self.page.warnings), "the next UKey")
 
     def papers(self) -> None:
         """Take the receipt and the forms: wait until they are printed."""
@@ -365,15 +363,3 @@ class Customer:
         if report.get("error"):
             lines.append(report["error"])
         return "\n".join(lines)
-
-
-def page_for(material: str, unit: bool) -> str:
-    """Which page of the simulated customer proves a material."""
-    if material == "seal":
-        return "seal" if unit else "signature"
-    for part, page in (("licence", "licence"), ("letter", "letter"), ("form", "form"), ("responsibility", "form")):
-        if part in material:
-            return page
-    if "id" in material.replace("-", "_").split("_"):
-        return "id_back" if material.endswith("-2") else "id_front"
-    return "permit"

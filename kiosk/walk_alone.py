@@ -40,7 +40,9 @@ def walk(home: Path, options: argparse.Namespace) -> dict[str, object]:
     port = free_port()
     environ = {**os.environ, "KIOSK_HOME": str(home), "KIOSK_PORT": str(port)}
     subprocess.run([sys.executable, "-m", "flask", "--app", "wsgi", "setup"], env=environ, check=True)
-    process = subprocess.Popen([sys.executable, "-m", "kiosk.supervise"], env=environ, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kiosk.supervise"], env=environ, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     try:
         for line in process.stdout:

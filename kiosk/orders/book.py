@@ -64,11 +64,18 @@ class House:
         plain = json.dumps(data, ensure_ascii=False).encode()
         order.sealed = self.vault.seal(order.wrapped_key, order.number, plain, f"order.sealed.{order.number}")
         person = data.get("card", {}).get("number")
-        unit = data.get("token", {}).get("number") if order.kind == Kind.unit else None
-        form = data.get("form", {})
-        unit = form.get("uscc") or form.get("org_code") or unit
+        form, told = data.get("form", {}), {**data.get("old", {}), **data.get("token", {})}.get("number")
+        if order.kind == Kind.unit:
+            subject = told or form.get("uscc") or form.get("org_code")
+        else:
+            subject = told or form.get("id_number") or (person if data.get("role") != "agent" else None)
         order.person_index = self.vault.blind(person, "person") if person else None
-        order.unit_index = self.vault.blind(unit, "unit") if unit else None
+        order.unit_index = self.vault.blind(subject, str(order.kind)) if subject else None
+        phone = form.get("mobile")
+        order.phone_index = self.vault.blind(phone, "phone") if phone else None
+        name = form.get("unit_name") or form.get("name") or data.get("token", {}).get("name")
+        name = name or data.get("card", {}).get("name")
+        order.name_index = self.vault.blind(name, "name") if name else None
 
     def seal(self, order: Order, data: bytes, place: str) -> bytes:
         return self.vault.seal(order.wrapped_key, order.number, data, f"{place}.{order.number}")

@@ -1,7 +1,7 @@
 """Asking the worker for an effect: the kinds there are, the lane each runs in, and :func:`enqueue`.
 
-Lanes run side by side: ``desk`` = everything the person waits for at the devices, ``money`` = gateways, ``ca`` = the
-certification authority, ``paper`` = documents and printers, ``post`` = short messages.
+Lanes run side by side: ``desk`` = everything the person waits for at the devices, ``money`` = gateways, ``pos`` = the
+card terminal, ``ca`` = the certification authority, ``paper`` = documents and printers, ``post`` = short messages.
 """
 
 from __future__ import annotations
@@ -22,20 +22,30 @@ LANES = {
     "token.prove": "desk",
     "scan": "desk",
     "preflight": "desk",
+    "token.next": "desk",
     "token.adopt": "desk",
+    "token.unlock": "desk",
     "write.key": "desk",
     "write.certificate": "desk",
+    "write.seal": "desk",
+    "ca.find": "ca",
     "ca.issue": "ca",
     "ca.confirm": "ca",
+    "ca.act": "ca",
     "pay.open": "money",
     "pay.watch": "money",
     "refund": "money",
+    "pos.begin": "pos",
+    "pos.charge": "pos",
+    "pos.void": "pos",
+    "ca.revoke": "ca",
     "paper.make": "paper",
     "print.receipt": "paper",
     "print.form": "paper",
+    "sms.send": "post",
 }
 
-READINGS = ("card.read", "token.read", "token.blank", "token.prove", "scan", "preflight")
+READINGS = ("card.read", "token.read", "token.blank", "token.prove", "scan", "preflight", "ca.find")
 """Effects that change nothing outside: they are called off when the person leaves."""
 
 

@@ -10,7 +10,7 @@ from wtforms import Form, StringField
 from wtforms.validators import StopValidation
 
 from kiosk.catalogue import FormField
-from kiosk.orders.numbers import Invalid, check
+from kiosk.orders.numbers import DOCUMENT_TYPES, Invalid, check
 
 KEYBOARDS = {
     "name": "zh",
@@ -65,8 +65,19 @@ def _form_class(fields: tuple[FormField, ...]) -> type[Form]:
     return type("Group", (Form,), {spec.name: Checked(spec) for spec in fields})
 
 
-def validate(fields: Sequence[FormField], given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """(normalised values, sentence per wrong field). Either/or groups want at least one of theirs."""
+def _typed(spec: FormField, given: Mapping[str, str]) -> FormField:
+    """A document's number is judged by the kind of document that was chosen."""
+    kind = DOCUMENT_TYPES.get(given.get(spec.by, "")) if spec.by else None
+    return spec.model_copy(update={"type": kind}) if kind else spec
+
+
+def validate(
+    fields: Sequence[FormField], given: Mapping[str, str], known: Mapping[str, str] | None = None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """(normalised values, sentence per wrong field). Either/or groups want at least one of theirs. ``known``: answers
+    of other pages.
+    """
+    fields = [_typed(spec, {**(known or {}), **given}) for spec in fields]
     form = _form_class(tuple(fields))(data={})
     for field in form:
         field.process(None, given.get(field.name, ""))

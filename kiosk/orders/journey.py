@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from kiosk.catalogue import FormField, Kind, Material, Offer, met
+from kiosk.catalogue import Kind, Material, Offer, Operation, Scheme, Service, met
+from kiosk.orders import causes
 from kiosk.orders.book import House
 from kiosk.orders.models import Material as Picture
 from kiosk.orders.models import Order
+from kiosk.orders.prefill import answers, is_agent, prefilled, sources, visible_fields
 
+__all__ = [
+    "SEAL", "Step", "answers", "first_open", "is_agent", "is_done", "materials", "missing", "newest_pictures",
+    "prefilled", "seal_code", "sources", "steps", "visible_fields",
+]  # fmt: skip
 SEAL = "seal"  # material code of the captured seal or signature
+NUMBER_FIELDS = {Kind.unit: ("uscc", "org_code", "unit_id_type"), Kind.personal: ("id_type", "id_number")}
 
 
 @dataclass(frozen=True)
@@ -25,70 +32,6 @@ class Step:
     arg: str = ""
 
 
-def is_agent(data: dict[str, Any]) -> bool:
-    """Whether somebody else than the legal representative or the applicant stands at the kiosk."""
-    return data.get("role") == "agent"
-
-
-def prefilled(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
-    """What the card, the UKey and the licence already told, by field name."""
-    _, _, offer = house.offer(order)
-    known = sources(order, data)
-    out = {}
-    for field in house.catalogue.schemes[order.scheme].forms[offer.form].fields:
-        for key in field.source:
-            if known.get(key):
-                out[field.name] = known[key]
-                break
-    return out
-
-
-DOCUMENT_KINDS = {"resident": "id_card", "hmt": "other", "foreigner": "other"}
-
-
-def sources(order: Order, data: dict[str, Any]) -> dict[str, str]:
-    """Values read from outside, by the keys the catalogue's ``source`` uses.
-
-    ``card.*`` is whoever stands here; ``legal.*`` / ``applicant.*`` the same card when he is that person himself.
-    """
-    known: dict[str, str] = {"kind": order.kind}
-    card, token = data.get("card", {}), data.get("token", {})
-    roles = ["card"] if is_agent(data) else ["card", "legal" if order.kind == Kind.unit else "applicant"]
-    for role in roles if card else ():
-        for part in ("name", "number", "address"):
-            known[f"{role}.{part}"] = card.get(part) or ""
-        known[f"{role}.kind"] = DOCUMENT_KINDS.get(card.get("kind", ""), "")
-    number = token.get("number") or ""
-    if token.get("kind") == Kind.unit:
-        known["token.unit_name"] = token["name"]
-        known["token.uscc" if len(number) == 18 else "token.org_code"] = number
-    elif token.get("kind") == Kind.personal:
-        known["token.name"], known["token.number"] = token["name"], number
-        known["token.document_kind"] = token.get("document_kind") or "id_card"
-    for part, value in data.get("licence", {}).items():
-        known[f"licence.{part}"] = value
-    return known
-
-
-def answers(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
-    """Every field's value: what was read (locked fields first), else what was typed."""
-    _, _, offer = house.offer(order)
-    read, typed = prefilled(house, order, data), dict(data.get("form", {}))
-    out = {**read, **typed}
-    for field in house.catalogue.schemes[order.scheme].forms[offer.form].fields:
-        if field.locked and field.name in read and field.name not in data.get("corrected", {}):
-            out[field.name] = read[field.name]
-    return out
-
-
-def visible_fields(house: House, order: Order, data: dict[str, Any], group: str | None = None) -> list[FormField]:
-    """The fields that apply now, of one group or of all."""
-    _, _, offer = house.offer(order)
-    form = house.catalogue.schemes[order.scheme].forms[offer.form]
-    given, agent = answers(house, order, data), is_agent(data)
-    return [f for f in form.fields if (group is None or f.group == group) and met(f.only_if, given, agent=agent)]
-
-
 def materials(offer: Offer, data: dict[str, Any], given: dict[str, str]) -> list[Material]:
     """What this person has to lay on the glass."""
     agent = is_agent(data)
@@ -99,34 +42,63 @@ def materials(offer: Offer, data: dict[str, Any], given: dict[str, str]) -> list
     ]
 
 
+def seal_code(offer: Offer) -> str:
+    """Under which code the seal or signature is captured: the sheet among the materials, else a step of its own."""
+    return next((m.code for m in offer.materials if m.kind_of == "seal_sheet" and m.how == "scan"), SEAL)
+
+
 def steps(house: House, order: Order, data: dict[str, Any]) -> list[Step]:
     """The whole way, in order. It may grow or shrink with the answers."""
-    scheme, _, offer = house.offer(order)
+    scheme, service, offer = house.offer(order)
     way = [Step(f"agree-{code}", "agreement", scheme.agreements[code].title, code) for code in offer.agreements]
+    if service.operation == Operation.query:
+        return way + _query_steps(house, order, data)
+    if service.operation == Operation.renew and scheme.renewal_notes:
+        way.append(Step("notes", "notes", "办理前请确认"))
     if "id_card" in offer.identity:
         way.append(Step("id_card", "id_card", "读取身份证"))
-        way.append(Step("role", "role", "您的身份"))
+        if offer.agent_allowed:
+            way.append(Step("role", "role", "您的身份"))
+    way += _token_steps(order, service, offer, data)
+    if offer.terms:
+        way.append(Step("term", "term", "选择年限"))
+    way += _form_steps(house, order, data, offer)
+    way += _material_steps(offer, data, answers(house, order, data))
+    if causes.irreversible(service):
+        way.append(Step("warning", "warning", "请再想一想"))
+    way.append(Step("check", "check", "核对信息"))
+    return way
+
+
+def _token_steps(order: Order, service: Service, offer: Offer, data: dict[str, Any]) -> list[Step]:
+    """The UKey, or the certificate found by its owner's number, and the codes that prove who asks."""
+    way = []
     if offer.token == "existing":  # noqa: S105
         way.append(Step("token", "token", "插入 UKey"))
         if "token_pin" in offer.identity:
             way.append(Step("pin", "pin", "UKey 密码"))
-    elif offer.token == "blank":  # noqa: S105
+    searched = offer.token != "existing" and service.operation != Operation.new  # noqa: S105
+    if searched and (order.kind == Kind.unit or is_agent(data)):
+        way.append(Step("number", "number", "证件号码"))
+    if "sms" in offer.identity:
+        way.append(Step("sms", "sms", "短信验证"))
+    if searched:
+        way.append(Step("certificate", "certificate", "选择证书"))
+    if offer.token == "blank":  # noqa: S105
         way.append(Step("token", "blank_token", "插入新的 UKey"))
+    if offer.token == "blank" or causes.work_of(service) == "same":  # noqa: S105
         way.append(Step("new_pin", "new_pin", "设置 UKey 密码"))
-    if offer.terms:
-        way.append(Step("term", "term", "选择年限"))
-    way += _form_steps(house, order, data, offer)
-    given = answers(house, order, data)
-    for material in materials(offer, data, given):
-        for side in range(1, material.sides + 1):
-            suffix = f"-{side}" if material.sides > 1 else ""
-            title = material.name + ({1: "（正面）", 2: "（反面）"}[side] if suffix else "")
-            way.append(Step(f"material-{material.code}{suffix}", "material", title, f"{material.code}{suffix}"))
-    if offer.seal and offer.seal.needed(given.get("seal_type")):
-        title = "采集公章" if offer.seal.capture == "unit_seal" else "采集签名"
-        way.append(Step("seal", "material", title, SEAL))
-    way.append(Step("check", "check", "核对信息"))
     return way
+
+
+def _query_steps(house: House, order: Order, data: dict[str, Any]) -> list[Step]:
+    """By ID card, or by number and SMS code."""
+    way = [Step("way", "way", "查询方式")]
+    if data.get("way") == "card":
+        way.append(Step("id_card", "id_card", "读取身份证"))
+    else:
+        way += [Step("number", "number", "证件号码"), Step("sms", "sms", "短信验证")]
+    return [*way, Step("history", "history", "业务记录")]
 
 
 def _form_steps(house: House, order: Order, data: dict[str, Any], offer: Offer) -> list[Step]:
@@ -140,6 +112,24 @@ def _form_steps(house: House, order: Order, data: dict[str, Any], offer: Offer) 
         if asked:
             out.append(Step(f"form-{code}", "form", fields[0].group_title, code))
     return out
+
+
+def _material_steps(offer: Offer, data: dict[str, Any], given: dict[str, str]) -> list[Step]:
+    way = []
+    for material in materials(offer, data, given):
+        for side in range(1, material.sides + 1):
+            suffix = f"-{side}" if material.sides > 1 else ""
+            title = material.name + ({1: "（正面）", 2: "（反面）"}[side] if suffix else "")
+            way.append(Step(f"material-{material.code}{suffix}", "material", title, f"{material.code}{suffix}"))
+    if offer.seal and offer.seal.needed(given.get("seal_type")) and seal_code(offer) == SEAL:
+        title = "采集公章" if offer.seal.capture == "unit_seal" else "采集签名"
+        way.append(Step("seal", "material", title, SEAL))
+    return way
+
+
+def number_fields(scheme: Scheme, offer: Offer, kind: str) -> list[str]:
+    """Names of the form's fields that hold the owner's number."""
+    return [field.name for field in scheme.forms[offer.form].fields if field.name in NUMBER_FIELDS[Kind(kind)]]
 
 
 def missing(house: House, order: Order, data: dict[str, Any], group: str) -> list[str]:

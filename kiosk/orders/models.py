@@ -25,6 +25,8 @@ class Order(Base):
         Index("ix_order_state", "state", "id"),
         Index("ix_order_person", "person_index", "id"),
         Index("ix_order_unit", "unit_index", "id"),
+        Index("ix_order_phone", "phone_index", "id"),
+        Index("ix_order_name", "name_index", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -43,6 +45,8 @@ class Order(Base):
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     person_index: Mapped[str | None] = mapped_column(String(32))
     unit_index: Mapped[str | None] = mapped_column(String(32))
+    phone_index: Mapped[str | None] = mapped_column(String(32))
+    name_index: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[dt.datetime] = mapped_column(Instant, default=now)
     updated_at: Mapped[dt.datetime] = mapped_column(Instant, default=now, onupdate=now)
 
@@ -126,6 +130,9 @@ class Payment(Base):
     expires_at: Mapped[dt.datetime] = mapped_column(Instant)
     paid_at: Mapped[dt.datetime | None] = mapped_column(Instant)
     created_at: Mapped[dt.datetime] = mapped_column(Instant, default=now)
+    mark: Mapped[str | None] = mapped_column(String(160))  # card terminal: what to ask after a lost result
+    trace: Mapped[int | None]  # card terminal: number of the slip, wanted for its void
+    confirmed_by: Mapped[str | None] = mapped_column(String(40))  # clerk who confirmed or refused it by hand
     order: Mapped[Order] = relationship(back_populates="payments")
     refund: Mapped[Refund | None] = relationship(back_populates="payment", uselist=False)
 
@@ -143,6 +150,9 @@ class Refund(Base):
     state: Mapped[str] = mapped_column(String(12), default=RefundState.REQUESTED)
     refund_id: Mapped[str | None] = mapped_column(String(64))
     at: Mapped[dt.datetime] = mapped_column(Instant, default=now)
+    done_at: Mapped[dt.datetime | None] = mapped_column(Instant)
+    mark: Mapped[str | None] = mapped_column(String(160))  # card terminal: what to ask after a lost result of the void
+    confirmed_by: Mapped[str | None] = mapped_column(String(40))
     payment: Mapped[Payment] = relationship(back_populates="refund")
 
 
@@ -155,7 +165,8 @@ class Certificate(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     order_id: Mapped[int] = mapped_column(ForeignKey("order.id"))
     position: Mapped[int] = mapped_column(default=0)
-    state: Mapped[str] = mapped_column(String(12), default="planned")  # planned keyed issued written confirmed
+    state: Mapped[str] = mapped_column(String(12), default="planned")
+    # planned adopted keyed issued written sealed confirmed; failed = a clerk has to look, the others of the order go on
     request_id: Mapped[str] = mapped_column(String(40), unique=True)
     token_serial: Mapped[str | None] = mapped_column(String(40))
     key_id: Mapped[str | None] = mapped_column(String(40))  # CKA_ID of the new pair, hex
@@ -233,6 +244,38 @@ class Task(Base):
     closed_at: Mapped[dt.datetime | None] = mapped_column(Instant)
     closed_by: Mapped[str | None] = mapped_column(String(40))
     order: Mapped[Order | None] = relationship()
+
+
+class SmsCode(Base):
+    """One code sent by SMS. Only its keyed digest is kept; ``phone_index`` is a blind index for the rate limits."""
+
+    __tablename__ = "sms_code"
+    __table_args__ = (Index("ix_sms_code_phone", "phone_index", "at"), Index("ix_sms_code_order", "order_id", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("order.id"))
+    phone_index: Mapped[str] = mapped_column(String(32))
+    digest: Mapped[str] = mapped_column(String(32), default="")
+    tries: Mapped[int] = mapped_column(default=0)
+    used: Mapped[bool] = mapped_column(default=False)
+    expires_at: Mapped[dt.datetime] = mapped_column(Instant)
+    at: Mapped[dt.datetime] = mapped_column(Instant, default=now)
+
+
+class Message(Base):
+    """A short message on its way; number and text are sealed, and wiped once the gateway has taken it."""
+
+    __tablename__ = "message"
+    __table_args__ = (Index("ix_message_order", "order_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("order.id"))
+    kind: Mapped[str] = mapped_column(String(20))  # code, approved, rejected, done
+    ref: Mapped[str] = mapped_column(String(40), unique=True)  # the number the gateway knows it by
+    state: Mapped[str] = mapped_column(String(12), default="queued")  # queued, sent, failed
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    at: Mapped[dt.datetime] = mapped_column(Instant, default=now)
+    order: Mapped[Order] = relationship()
 
 
 class DeviceHealth(Base):

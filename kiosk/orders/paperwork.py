@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from kiosk.catalogue import met
+from kiosk.catalogue import Service, met
 from kiosk.db import BEIJING, now
 from kiosk.orders import journey
 from kiosk.orders.book import House
@@ -21,15 +21,28 @@ def forms(house: House, order: Order) -> list[tuple[str, dict[str, Any], list[st
     data = house.data(order)
     given, agent = journey.answers(house, order, data), journey.is_agent(data)
     wanted = [paper for paper in offer.papers if paper.printed and met(paper.only_if, given, agent=agent)]
-    return [(paper.form, _form_data(house, order, data, given), list(paper.copies)) for paper in wanted]
+    content = _form_data(house, order, data, given)
+    return [(paper.form, {**content, **_declared(house, order, paper.form)}, list(paper.copies)) for paper in wanted]
+
+
+def _declared(house: House, order: Order, form: str) -> dict[str, Any]:
+    """What the signer of this paper declares: an approval form has a text of its own."""
+    scheme, _, offer = house.offer(order)
+    wanted = "approval" if form == "approval" else "declaration"
+    found = next((code for code in offer.agreements if code.startswith(f"{wanted}_")), None)
+    return {"declaration": list(scheme.agreements[found].text)} if found else {}
 
 
 def _form_data(house: House, order: Order, data: dict[str, Any], given: dict[str, str]) -> dict[str, Any]:
     scheme, service, offer = house.offer(order)
     pictures = journey.newest_pictures(order)
-    seal = pictures.get(journey.SEAL)
+    seal = pictures.get(journey.seal_code(offer))
+    spec = scheme.forms[offer.form]
     content: dict[str, Any] = {
         **given,
+        "fields": [field.model_dump(mode="json") for field in spec.fields],
+        "title": spec.title,
+        "ca_name": scheme.vendors[0].name,
         "scheme": scheme.code,
         "scheme_name": scheme.name,
         "service": service.code,
@@ -51,6 +64,7 @@ def _form_data(house: House, order: Order, data: dict[str, Any], given: dict[str
         "signature": _picture(house, order, data.get("signature")),
         "seal": _picture(house, order, seal.cutout if seal else None),
         "seal_mm": seal.facts.get("diameter_mm") if seal else None,
+        "levels": _levels(order, service),
         "agreements": [
             {
                 "code": agreement.code,
@@ -66,12 +80,30 @@ def _form_data(house: House, order: Order, data: dict[str, Any], given: dict[str
     return content
 
 
+def _levels(order: Order, service: Service) -> list[dict[str, str]]:
+    """The levels of review and what each decided."""
+    return [
+        {
+            "name": level.name,
+            "who": level.who,
+            "decision": "同意" if order.progress.get(f"review-{level.code}") else "",
+        }
+        for level in service.review
+    ]
+
+
 def _picture(house: House, order: Order, digest: str | None) -> bytes | None:
     return house.get_file(order, digest) if digest else None
 
 
 def _day(moment: dt.datetime | None) -> str:
     return moment.astimezone(BEIJING).date().isoformat() if moment else ""
+
+
+def _items(name: str, order: Order) -> list[dict[str, Any]]:
+    """One line for each certificate; together they are the amount that was paid."""
+    many, total = max(len(order.certificates), 1), order.amount or 0
+    return [{"name": name if many == 1 else f"{name}（{n + 1}）", "amount": total // many} for n in range(many)]
 
 
 def receipt(house: House, order: Order) -> dict[str, Any]:
@@ -87,7 +119,7 @@ def receipt(house: House, order: Order) -> dict[str, Any]:
         "kiosk": house.settings.kiosk_id,
         "order_number": order.number,
         "time": now().astimezone(BEIJING).strftime("%Y-%m-%d %H:%M"),
-        "items": [{"name": f"{kind}{service.name}{term}", "amount": order.amount or 0}],
+        "items": _items(f"{kind}{service.name}{term}", order),
         "total": order.amount or 0,
         "channel": CHANNELS.get(order.channel or "", ""),
         "payment_number": paid.out_trade_no if paid else "",
@@ -95,7 +127,7 @@ def receipt(house: House, order: Order) -> dict[str, Any]:
         "paid_at": f"{paid.paid_at.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}" if paid and paid.paid_at else "",
         "certificates": [
             {
-                "serial": certificate.serial or "",
+                "serial": certificate.serial or certificate.old_serial or "",
                 "token": certificate.token_serial or "",
                 "not_after": _day(certificate.not_after),
             }

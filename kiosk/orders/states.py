@@ -61,7 +61,7 @@ OPEN_PAYMENTS = (PaymentState.CREATED, PaymentState.PENDING, PaymentState.CLOSIN
 S, P, R = State, PaymentState, RefundState
 
 MOVES: dict[State, frozenset[State]] = {
-    S.DRAFT: frozenset({S.PAYING, S.VOID}),
+    S.DRAFT: frozenset({S.PAYING, S.PAID, S.VOID}),  # PAID: a rejected order, mended, is sent again
     S.PAYING: frozenset({S.DRAFT, S.PAID, S.VOID, S.CLERK}),
     S.PAID: frozenset({S.WRITING, S.REFUNDING, S.CLERK, S.DRAFT}),
     S.WRITING: frozenset({S.DONE, S.REFUNDING, S.CLERK}),
@@ -75,7 +75,7 @@ PAYMENT_MOVES: dict[PaymentState, frozenset[PaymentState]] = {
     P.CREATED: frozenset({P.PENDING, P.CLOSING, P.SUCCEEDED, P.CLOSED, P.MISMATCH}),
     P.PENDING: frozenset({P.CLOSING, P.SUCCEEDED, P.CLOSED, P.MISMATCH}),
     P.CLOSING: frozenset({P.SUCCEEDED, P.CLOSED, P.MISMATCH}),
-    P.CLOSED: frozenset(),
+    P.CLOSED: frozenset({P.SUCCEEDED, P.MISMATCH}),  # the gateway's later word outweighs its earlier one
     P.SUCCEEDED: frozenset(),
     P.MISMATCH: frozenset({P.SUCCEEDED}),
 }

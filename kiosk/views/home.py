@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, flash, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.catalogue import Kind, Offer, Scheme, Service
+from kiosk.catalogue import Kind, Offer, Operation, Scheme, Service
 from kiosk.db import now, write
 from kiosk.orders.book import NotOffered
 from kiosk.orders.states import State
@@ -30,7 +30,7 @@ ICONS = {
     "reissue": "rotate-ccw",
     "query": "search",
 }
-BUILT = ("new", "renew")
+BUILT = tuple(Operation)
 """Operations this version carries out; the others are shown as not yet available, never half-done."""
 
 

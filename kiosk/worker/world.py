@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kiosk.ca.connector import Connector
 from kiosk.config import Settings
+from kiosk.fleet.sms import SmsGateway
 from kiosk.hardware.child import Child
-from kiosk.hardware.errors import DeviceMissing
+from kiosk.hardware.errors import DeviceFailed, DeviceMissing
 from kiosk.payments.channel import QrChannel
+from kiosk.payments.registry import open_channel
+from kiosk.privacy import Vault
+
+
+def merchant_key(settings: Settings) -> bytes:
+    """The key that seals the merchant's secrets at rest: derived from this kiosk's master key, never stored."""
+    return Vault.from_file(settings.secrets / "master.key").derived("merchant secrets")
 
 
 class World:
@@ -21,8 +28,8 @@ class World:
         self.settings = settings
         self._children: dict[str, Child] = {}
         self._channels: dict[str, QrChannel] = {}
-        self._accounts: dict[str, tuple[str, str]] = {}
         self._ca: Connector | None = None
+        self._sms: SmsGateway | None = None
         self._lock = threading.Lock()
 
     # -- devices ----------------------------------------------------------------------------------
@@ -65,6 +72,12 @@ class World:
         return self._child("a4_printer", "kiosk.hardware.a4_printer:A4Printer", {"uri": uri})
 
     @property
+    def pos(self) -> Child:
+        port = self._known("pos", self.settings.devices.pos)
+        options = {"port": port, "profile": self.settings.devices.pos_profile}
+        return self._child("pos", "kiosk.hardware.pos_terminal:PosTerminal", options)
+
+    @property
     def inspector(self) -> Child:
         return self._child("inspector", "kiosk.imaging.inspector:Inspector", {}, memory_mb=2048)
 
@@ -89,30 +102,33 @@ class World:
                 self._ca = EmbeddedCa(self.settings.ca_home)
             return self._ca
 
+    # -- short messages ---------------------------------------------------------------------------
+
+    @property
+    def sms(self) -> SmsGateway:
+        with self._lock:
+            if self._sms is None:
+                address = self._known("sms", self.settings.sms.base_url)
+                secret = Path(self._known("sms", self.settings.sms.secret)).read_bytes().strip()
+                self._sms = SmsGateway(address, secret)
+            return self._sms
+
     # -- money ------------------------------------------------------------------------------------
 
     def channel(self, name: str) -> QrChannel:
         """The payment channel of that name; :class:`DeviceMissing` when the operator has not set it up."""
-        makers: dict[str, Callable[[], QrChannel]] = {"wechat": self._wechat, "alipay": self._alipay}
         with self._lock:
             if name not in self._channels:
-                self._channels[name] = makers[name]()
+                try:
+                    self._channels[name] = open_channel(name, self._merchant(name), merchant_key(self.settings))
+                except (ValueError, OSError) as error:
+                    raise DeviceFailed("channel_misconfigured", device=name) from error
             return self._channels[name]
 
-    def _wechat(self) -> QrChannel:
-        from kiosk.payments.wechat import WechatChannel
-        from kiosk.payments.wechat_wire import WechatSettings
-
-        settings = WechatSettings.from_folder(self._merchant("wechat"))
-        self._accounts["wechat"] = (settings.mchid, settings.app_id)
-        return WechatChannel(settings)
-
-    def _alipay(self) -> QrChannel:
-        from kiosk.payments.alipay import AlipayChannel, AlipaySettings
-
-        settings = AlipaySettings.from_folder(self._merchant("alipay"))
-        self._accounts["alipay"] = (settings.seller_id, settings.app_id)
-        return AlipayChannel(settings)
+    def channels(self) -> list[str]:
+        """Names of the channels the merchant folder has settings for."""
+        folder = self.settings.merchant
+        return sorted(path.stem for path in Path(folder).glob("*.json")) if folder else []
 
     def _merchant(self, name: str) -> Path:
         folder = Path(self._known(name, self.settings.merchant))
@@ -120,13 +136,16 @@ class World:
             raise DeviceMissing("not_configured", device=name)
         return folder
 
-    def account(self, name: str) -> tuple[str, str]:
-        """(merchant or seller id, app id) that a trade of this channel must carry."""
-        self.channel(name)
-        return self._accounts[name]
+    def account(self, name: str) -> tuple[str | None, str | None]:
+        """(merchant or seller id, app id) that a trade of this channel must carry; None where an adapter has none."""
+        known = getattr(self.channel(name), "settings", None)
+        merchant = getattr(known, "mchid", None) or getattr(known, "seller_id", None)
+        return merchant, getattr(known, "app_id", None)
 
     def close(self) -> None:
         for child in self._children.values():
             child.close()
         for channel in self._channels.values():
             channel.close_connection()
+        if self._sms is not None:
+            self._sms.close()

@@ -6,15 +6,15 @@ import base64
 import binascii
 import datetime as dt
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import url_for
 
-from kiosk.catalogue import FormField
+from kiosk.catalogue import FormField, met
 from kiosk.db import BEIJING
-from kiosk.orders import forms, journey
+from kiosk.orders import forms, journey, prefill
 from kiosk.views.journey.context import Walk
 from kiosk.views.language import gettext as _
 from kiosk.views.language import locale
@@ -37,6 +37,7 @@ class Shown:
     keyboard: str = "none"
     max_length: int | None = None
     error: str | None = None
+    only_if: str = ""  # "name=value" of a choice on the same page: hidden until chosen
 
 
 def choice(name: str, label: str, options: list[tuple[str, str]], value: str | None) -> Shown:
@@ -54,12 +55,11 @@ def _options(spec: FormField) -> tuple[tuple[str, str], ...]:
     return tuple((o.code, o.label_en if english and o.label_en else o.label) for o in spec.options)
 
 
-def _locked(walk: Walk, spec: FormField) -> bool:
-    read = journey.prefilled(walk.house, walk.order, walk.data)
-    return spec.locked and spec.name in read and spec.name not in walk.data.get("corrected", {})
+def _locked(walk: Walk) -> frozenset[str]:
+    return prefill.locked(walk.house, walk.order, walk.data)
 
 
-def _group(walk: Walk, group: str) -> list[FormField]:
+def group(walk: Walk, group: str) -> list[FormField]:
     """The fields of a group, with those that depend on a choice of the same group (the page shows them all)."""
     visible = journey.visible_fields(walk.house, walk.order, walk.data, group)
     form = walk.scheme.forms[walk.offer.form]
@@ -71,43 +71,48 @@ def _group(walk: Walk, group: str) -> list[FormField]:
     ]
 
 
-def of_group(
-    walk: Walk, group: str, values: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
+def named(walk: Walk, names: Sequence[str]) -> list[FormField]:
+    """The form's fields of these names."""
+    return [spec for spec in walk.scheme.forms[walk.offer.form].fields if spec.name in names]
+
+
+def shown(
+    walk: Walk,
+    specs: Sequence[FormField],
+    values: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
 ) -> list[Shown]:
+    """The fields as the macros draw them."""
     given = {**journey.answers(walk.house, walk.order, walk.data), **(values or {})}
-    shown = []
-    for spec in _group(walk, group):
-        radio = spec.type in ("choice", "yes_no")
-        shown.append(
-            Shown(
-                name=spec.name,
-                label=_label(spec),
-                type="radio" if radio else "text",
-                help=spec.help if locale() != "en" else "",
-                value=given.get(spec.name) or getattr(spec, "default", None) or "",
-                options=_options(spec),
-                required=spec.required and not spec.either and not spec.only_if,
-                locked=_locked(walk, spec),
-                keyboard=forms.KEYBOARDS.get(spec.type, "digits"),
-                max_length=spec.max_length,
-                error=(errors or {}).get(spec.name),
-            )
+    locked, names = _locked(walk), {spec.name for spec in specs}
+    return [
+        Shown(
+            name=spec.name,
+            label=_label(spec),
+            type="radio" if spec.type in ("choice", "yes_no") else "text",
+            help=spec.help if locale() != "en" else "",
+            value=given.get(spec.name) or "",
+            options=_options(spec),
+            required=spec.required and not spec.either and not spec.only_if,
+            locked=spec.name in locked,
+            keyboard=forms.KEYBOARDS.get(spec.type, "digits"),
+            max_length=spec.max_length,
+            error=(errors or {}).get(spec.name),
+            only_if=spec.only_if if spec.only_if.partition("=")[0] in names else "",
         )
-    return shown
+        for spec in specs
+    ]
 
 
-def take(walk: Walk, group: str, form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def take(walk: Walk, specs: Sequence[FormField], form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """What was typed, normalised, and what is wrong with it. Locked fields cannot be overwritten."""
-    specs = _group(walk, group)
     answers = journey.answers(walk.house, walk.order, walk.data)
     given = {spec.name: form.get(spec.name, "") for spec in specs}
-    locked = {spec.name for spec in specs if _locked(walk, spec)}
+    locked = _locked(walk) & given.keys()
     given |= {name: answers[name] for name in locked}
-    agent = journey.is_agent(walk.data)
-    from kiosk.catalogue import met
-
-    applying = [spec for spec in specs if met(spec.only_if, {**answers, **given}, agent=agent)]
-    values, errors = forms.validate(applying, given)
+    known, agent = {**answers, **given}, journey.is_agent(walk.data)
+    applying = [spec for spec in specs if met(spec.only_if, known, agent=agent)]
+    values, errors = forms.validate(applying, given, known)
     return {name: value for name, value in values.items() if name not in locked}, errors
 
 
@@ -129,14 +134,17 @@ def summary(walk: Walk) -> list[tuple[str, str, str | None]]:
     rows: list[tuple[str, str, str | None]] = [(_("业务"), f"{walk.scheme.name} · {name} · {kind}", None)]
     if walk.order.years:
         rows.append((_("使用年限"), _("%(n)s 年", n=walk.order.years), link("term")))
+    old = walk.data.get("old")
+    if old:
+        rows.append((_("要办理的证书"), f"{old['name']} · {old['certificate'][-8:].upper()}", link("certificate")))
     if walk.data.get("token"):
         rows.append((_("UKey 编号"), walk.data["token"]["serial"], None))
-    given = journey.answers(walk.house, walk.order, walk.data)
+    given, locked = journey.answers(walk.house, walk.order, walk.data), _locked(walk)
     for spec in journey.visible_fields(walk.house, walk.order, walk.data):
         value = given.get(spec.name)
         if value:
             said = dict(_options(spec)).get(value, value)
-            rows.append((_label(spec), said, None if _locked(walk, spec) else link(f"form-{spec.group}")))
+            rows.append((_label(spec), said, None if spec.name in locked else link(f"form-{spec.group}")))
     pictures = journey.newest_pictures(walk.order)
     for step in walk.way:
         if step.kind == "material" and step.arg in pictures:

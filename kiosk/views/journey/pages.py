@@ -7,11 +7,9 @@ from typing import Any
 
 from flask import url_for
 
-from kiosk.ime.pinpad import pads
-from kiosk.orders import effects, fulfil, journey
+from kiosk.orders import causes, effects, fulfil, journey
 from kiosk.orders.effects import live
 from kiosk.orders.models import Consent
-from kiosk.views import visit
 from kiosk.views.journey import fields
 from kiosk.views.journey.context import Walk
 from kiosk.views.language import gettext as _
@@ -148,51 +146,6 @@ class RolePage(Page):
         return super().submit(walk, form)
 
 
-class PinPage(Page):
-    """The UKey's PIN: to the worker's memory, never to the database."""
-
-    template = "journey/pin.html"
-
-    def context(self, walk: Walk) -> dict[str, Any]:
-        running = live(walk.session, walk.order, "token.prove")
-        if running is not None:
-            waiting = {"title": _("正在核对密码"), "text": "", "drawing": "insert-ukey"}
-            return {**waiting, "status": "waiting", "message": None, "rows": []}
-        last = effects.last(walk.session, walk.order, "token.prove")
-        said = message(last.note, last.facts) if last and last.state == "failed" else None
-        done = bool(walk.order.progress.get("pin"))
-        return {"status": "done" if done else "idle", "message": said, "rows": []}
-
-    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
-        if form.get("action") == "next" and walk.order.progress.get("pin"):
-            return None
-        pin = pads.typed(form.get("pin", ""))
-        if not 4 <= len(pin) <= 32:
-            return {"errors": {"pin": _("请输入 UKey 密码。")}}
-        walk.house.mark(walk.session, walk.order, "pin", done=False)
-        if not visit.send_pin(walk.order.id, pin):
-            return {"errors": {"": _("后台服务没有启动，请呼叫工作人员。")}}
-        effects.enqueue(walk.session, walk.order, "token.prove")
-        return {}
-
-
-class NewPinPage(Page):
-    """The owner chooses the PIN of a new UKey, twice the same."""
-
-    template = "journey/new_pin.html"
-
-    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
-        pin, again = pads.typed(form.get("pin", "")), pads.typed(form.get("again", ""))
-        reason = fields.weak_pin(pin, walk.data)
-        if reason:
-            return {"errors": {"pin": reason}}
-        if pin != again:
-            return {"errors": {"again": _("两次输入的密码不一样，请重新输入。")}}
-        if not visit.send_pin(walk.order.id, pin):
-            return {"errors": {"": _("后台服务没有启动，请呼叫工作人员。")}}
-        return super().submit(walk, form)
-
-
 class TermPage(Page):
     """For how many years; the price comes from the catalogue alone."""
 
@@ -228,13 +181,13 @@ class FormPage(Page):
     template = "journey/form.html"
 
     def context(self, walk: Walk) -> dict[str, Any]:
-        return {"fields": fields.of_group(walk, walk.step.arg)}
+        return {"fields": fields.shown(walk, fields.group(walk, walk.step.arg))}
 
     def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
-        values, errors = fields.take(walk, walk.step.arg, form)
+        specs = fields.group(walk, walk.step.arg)
+        values, errors = fields.take(walk, specs, form)
         if errors:
-            shown = fields.of_group(walk, walk.step.arg, values, errors)
-            return {"fields": shown, "errors": errors}
+            return {"fields": fields.shown(walk, specs, values, errors), "errors": errors}
         typed = {**walk.data.get("form", {}), **values}
         walk.house.put_data(walk.order, {**walk.data, "form": typed})
         return super().submit(walk, form)
@@ -263,6 +216,9 @@ class MaterialPage(Page):
         found = journey.newest_pictures(walk.order).get(subject)
         if found is None:
             return {**shared, "status": "idle"}
+        if found.state == "rejected":
+            said = {"code": "rejected", "title": _("审核没有通过"), "text": str(found.facts.get("reason", ""))}
+            return {**shared, "status": "idle", "message": said}
         address = url_for("journey.picture", code=walk.step.code, v=found.id)
         faults = [fault(code) for code in found.verdict]
         status = "refused" if found.state == "refused" else "kept" if found.state == "kept" else "good"
@@ -290,12 +246,15 @@ class CheckPage(Page):
             "rows": fields.summary(walk),
             "amount": fulfil.price(walk.house, walk.order),
             "signed": bool(walk.data.get("signature")),
+            "irreversible": causes.irreversible(walk.service),
         }
 
     def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
         open_step = journey.first_open(walk.house, walk.order, walk.data, walk.way)
         if open_step.kind != "check":
             return {}
+        if causes.irreversible(walk.service) and form.get("again") != "yes":
+            return {"errors": {"again": _("废除后不能恢复。确定要废除，请再次勾选确认。")}}
         signature = fields.signature(form.get("signature_png", ""))
         if signature is not None:
             digest = walk.house.put_file(walk.order, signature)
@@ -310,8 +269,6 @@ PAGES: dict[str, Page] = {
     "role": RolePage(),
     "token": TokenPage(),
     "blank_token": BlankTokenPage(),
-    "pin": PinPage(),
-    "new_pin": NewPinPage(),
     "term": TermPage(),
     "form": FormPage(),
     "material": MaterialPage(),

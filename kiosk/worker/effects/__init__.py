@@ -1,7 +1,7 @@
 """The handlers, one class for each kind of effect."""
 
 from kiosk.orders.effects import LANES
-from kiosk.worker.effects import desk, money, paper, preflight, writing
+from kiosk.worker.effects import authority, desk, money, paper, pos, post, preflight, tokens, withdraw, writing
 from kiosk.worker.outcomes import Handler
 
 _CLASSES: tuple[type[Handler], ...] = (
@@ -13,15 +13,25 @@ _CLASSES: tuple[type[Handler], ...] = (
     preflight.Preflight,
     writing.TokenAdopt,
     writing.WriteKey,
-    writing.CaIssue,
+    writing.WriteSeal,
+    tokens.TokenNext,
+    tokens.TokenUnlock,
+    authority.CaIssue,
+    authority.CaAct,
+    authority.CaFind,
     writing.WriteCertificate,
-    writing.CaConfirm,
+    authority.CaConfirm,
     money.PayOpen,
     money.PayWatch,
     money.RefundPayment,
+    pos.PosBegin,
+    pos.PosCharge,
+    pos.PosVoid,
+    withdraw.CaRevoke,
     paper.PaperMake,
     paper.PrintReceipt,
     paper.PrintForm,
+    post.SmsSend,
 )
 HANDLERS: dict[str, Handler] = {cls.kind: cls() for cls in _CLASSES}
 

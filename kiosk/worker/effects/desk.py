@@ -6,10 +6,12 @@ import dataclasses
 import datetime as dt
 from typing import Any
 
+from sqlalchemy import select
+
 from kiosk.ca import reader
-from kiosk.ca.connector import CaError, CaUnreachable, State
+from kiosk.ca.connector import CaError, CaUnreachable
 from kiosk.ca.validity import may_renew
-from kiosk.catalogue import Operation
+from kiosk.catalogue import Operation, Service
 from kiosk.db import now, today
 from kiosk.hardware.errors import (
     CardLifted,
@@ -24,15 +26,19 @@ from kiosk.hardware.errors import (
     TokenRemoved,
 )
 from kiosk.hardware.ukey import current
-from kiosk.orders.journey import is_agent
-from kiosk.orders.models import Material
+from kiosk.hardware.ukey.model import TokenContents
+from kiosk.orders import causes
+from kiosk.orders.models import Certificate, Material
 from kiosk.orders.numbers import Invalid
 from kiosk.orders.numbers import check as check_number
+from kiosk.orders.people import holders
+from kiosk.orders.prefill import answers, is_agent
 from kiosk.worker.outcomes import Again, Done, Failed, Handler, Job, Outcome
 from kiosk.worker.pins import Pins
 from kiosk.worker.world import World
 
 LOOK = 0.4  # seconds between two looks at a reader
+UNWRITTEN = ("issued", "failed")
 PATIENCE = 90.0  # seconds somebody is given to lay a card or insert a UKey
 
 
@@ -44,8 +50,8 @@ class CardRead(Handler):
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
         try:
             card = world.id_card.call("read", deadline=10)
-        except CardMissing:
-            return Again(LOOK, "card_missing")
+        except CardMissing as error:
+            return Again(LOOK, "card_not_lifted" if error.facts.get("read_before") else "card_missing")
         except (CardLifted, CardUnreadable) as error:
             return Failed(error.code)
         if card.valid_to is not None and card.valid_to < today():
@@ -76,60 +82,85 @@ class TokenRead(Handler):
         _, service, _ = job.house.offer(job.order)
         data = job.house.data(job.order)
         holder = None if is_agent(data) else data.get("card", {}).get("number")
-        return {}, (job.order.kind, service.operation, holder)
+        unwritten = self._unwritten(job) if service.operation == Operation.reissue else {}
+        return {}, (job.order.kind, service, holder, unwritten)
+
+    @staticmethod
+    def _unwritten(job: Job) -> dict[str, dict[str, str]]:
+        """By UKey: certificates that were issued here and did not get onto it."""
+        query = select(Certificate).where(Certificate.serial.is_not(None), Certificate.state.in_(UNWRITTEN))
+        found: dict[str, dict[str, str]] = {}
+        for row in job.session.scalars(query.order_by(Certificate.id.desc()).limit(50)):
+            if row.token_serial and row.order.kind == job.order.kind:
+                given = answers(job.house, row.order, job.house.data(row.order))
+                holder = holders(row.order.kind, given, row.position + 1)[row.position]
+                owner = {"name": holder.name, "number": holder.number, "document_kind": holder.document}
+                found.setdefault(row.token_serial, {"certificate": row.serial or "", **owner})
+        return found
 
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
-        kind, operation, holder = inputs
+        kind, service, holder, unwritten = inputs
         try:
             contents = world.ukey.call("inspect", deadline=15)
         except (TokenMissing, TokenRemoved):
             return Again(LOOK, "token_missing")
         except SeveralTokens:
             return Again(LOOK, "several_tokens")
-        found = current(contents)
-        if found is None:
+        token = self._told(contents, unwritten)
+        if token is None:
             return Failed("token_without_certificate")
-        facts = reader.facts_of(found.der)
-        if facts.owner.kind != kind:
+        if token["kind"] not in ("", kind):
             return Failed("token_wrong_kind")
-        if kind == "personal" and holder and facts.owner.number != holder:
+        if kind == "personal" and holder and token["number"] != holder:
             return Failed("token_other_owner")
-        if contents.info.pin_locked and operation != Operation.unlock:
+        if contents.info.pin_locked and causes.work_of(service) != "same":
             return Failed("token_locked")
-        refusal = self._refusal(world, facts, operation)
+        refusal = self._refusal(world, token, service)
         if refusal:
             return refusal
-        return Done({"token": contents.info.serial, "certificate": facts.serial_hex}, private=(contents, found, facts))
+        facts = {"token": token["serial"], "certificate": token["certificate"]}
+        return Done(facts, private={**token, "kind": kind})
 
     @staticmethod
-    def _refusal(world: World, facts: reader.CertificateFacts, operation: str) -> Failed | None:
-        """Why this certificate cannot be served; the CA is asked what it thinks of it."""
-        try:
-            record = world.ca.status(facts.serial_hex)
-        except CaUnreachable:
-            return Failed("ca_unreachable")
-        except CaError:
-            return Failed("certificate_foreign")
-        if record.state in (State.REVOKED, State.HELD):
-            return Failed(f"certificate_{record.state}")
-        if operation == Operation.renew:
-            window = may_renew(facts.not_after, now())
-            if not window.ok:
-                return Failed(f"renewal_{window.state}", {"days_left": window.days_left})
-        return None
-
-    def conclude(self, job: Job, done: Done) -> None:
-        contents, found, facts = done.private
-        data = job.house.data(job.order)
-        data["token"] = {
-            "serial": contents.info.serial,
+    def _told(contents: TokenContents, unwritten: dict[str, dict[str, str]]) -> dict[str, Any] | None:
+        """Whose UKey this is, by its certificate, or by the one that should have been written to it."""
+        serial, found = contents.info.serial, current(contents)
+        if serial in unwritten:
+            return {"serial": serial, "key_id": found.key_id if found else None, "kind": "", **unwritten[serial]}
+        if found is None:
+            return None
+        facts = reader.facts_of(found.der)
+        return {
+            "serial": serial,
             "key_id": found.key_id,
             "certificate": facts.serial_hex,
             "kind": facts.owner.kind,
             "name": facts.owner.name,
             "number": facts.owner.number,
-            "not_after": facts.not_after.isoformat(),
         }
+
+    @staticmethod
+    def _refusal(world: World, token: dict[str, Any], service: Service) -> Failed | None:
+        """Why this certificate cannot be served; the CA is asked what it thinks of it."""
+        try:
+            record = world.ca.status(token["certificate"])
+        except CaUnreachable:
+            return Failed("ca_unreachable")
+        except CaError:
+            return Failed("certificate_foreign")
+        token["not_after"] = record.not_after.isoformat()
+        code = causes.refusal(service, record.state)
+        if code:
+            return Failed(code)
+        if service.operation == Operation.renew:
+            window = may_renew(record.not_after, now())
+            if not window.ok:
+                return Failed(f"renewal_{window.state}", {"days_left": window.days_left})
+        return None
+
+    def conclude(self, job: Job, done: Done) -> None:
+        data = job.house.data(job.order)
+        data["token"] = done.private
         job.house.put_data(job.order, data)
         job.house.mark(job.session, job.order, "token")
 
@@ -194,11 +225,14 @@ class Scan(Handler):
 
     def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
         _, _, offer = job.house.offer(job.order)
-        material = next((m for m in offer.materials if m.code == job.effect.subject), None)
+        code = job.effect.subject.rpartition("-")[0] or job.effect.subject
+        material = next((m for m in offer.materials if m.code in (job.effect.subject, code)), None)
         if material is None or material.kind_of == "seal_sheet" or job.effect.subject == "seal":
             family = "unit" if job.order.kind == "unit" else "personal"
             return {"material": job.effect.subject}, ("seal", family, False)
-        return {"material": material.code}, ("document", material.kind_of, material.sealed)
+        back = job.effect.subject.endswith("-2")
+        kinds = {"id_card": "id_back" if back else "id_front", "approval": "form"}
+        return {"material": material.code}, ("document", kinds.get(material.kind_of, material.kind_of), material.sealed)
 
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
         what, kind, sealed = inputs

@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import select
 
 from kiosk.db import now
-from kiosk.orders import effects, fulfil
+from kiosk.orders import effects, fulfil, money, money_back
 from kiosk.orders.models import Payment, Refund
-from kiosk.orders.states import OPEN_PAYMENTS, REFUND_MOVES, PaymentState, RefundState, State, check
+from kiosk.orders.states import REFUND_MOVES, PaymentState, RefundState, State, check
 from kiosk.payments.channel import (
     GatewayRefused,
     GatewayUnreachable,
     GatewayUntrusted,
+    QrChannel,
     RefundOutcome,
     Trade,
 )
@@ -37,6 +38,7 @@ class Attempt:
     description: str
     expires_at: dt.datetime
     closing: bool
+    shown: bool
 
 
 def _payment(job: Job) -> Payment:
@@ -52,7 +54,8 @@ def _attempt(job: Job) -> Attempt:
         amount=payment.amount,
         description=f"CA证书{service.name} {job.order.number}",
         expires_at=payment.expires_at,
-        closing=payment.state == PaymentState.CLOSING,
+        closing=payment.state in (PaymentState.CLOSING, PaymentState.CLOSED),
+        shown=payment.code_url is not None,
     )
 
 
@@ -88,18 +91,11 @@ class PayOpen(Handler):
         effects.enqueue(job.session, job.order, "pay.watch", payment.out_trade_no)
 
     def failed(self, job: Job, failed: Failed) -> None:
+        """Refused now; an earlier call whose answer was lost may have made the trade all the same: the gateway says."""
         payment = _payment(job)
-        if payment.state in OPEN_PAYMENTS:
-            job.house.move_payment(job.session, payment, PaymentState.CLOSED)
-        _end_without_money(job, "gateway_refused")
-
-
-def _end_without_money(job: Job, why: str) -> None:
-    order = job.order
-    if order.state == State.PAYING and order.note == "left":
-        job.house.move(job.session, order, State.VOID, "left")
-    elif order.state == State.PAYING:
-        order.note = why
+        if payment.state in (PaymentState.CREATED, PaymentState.PENDING):
+            job.house.move_payment(job.session, payment, PaymentState.CLOSING)
+        effects.enqueue(job.session, job.order, "pay.watch", payment.out_trade_no)
 
 
 class PayWatch(Handler):
@@ -118,8 +114,7 @@ class PayWatch(Handler):
         if trade.outcome in (Known.OPEN, Known.NONE) and (inputs.closing or late):
             trade = channel.close(inputs.number)
             if trade.outcome == Known.NONE:
-                grace = channel.unseen_grace or dt.timedelta(0)
-                if now() < inputs.expires_at + grace:
+                if now() < self._dead_from(channel, inputs):
                     return Again(POLL, "closing")
                 trade = Trade(Known.CLOSED, inputs.number)
         if trade.outcome in (Known.PAID, Known.CLOSED):
@@ -130,6 +125,13 @@ class PayWatch(Handler):
         return Again(POLL, "closing" if inputs.closing else ("scanned" if trade.scanned else None))
 
     @staticmethod
+    def _dead_from(channel: QrChannel, inputs: Attempt) -> dt.datetime:
+        """When a number the gateway does not know can no longer be paid."""
+        if channel.unseen_grace is not None:  # its trades begin with the scan: the code itself has to die
+            return inputs.expires_at + channel.unseen_grace
+        return inputs.expires_at if inputs.shown else now()
+
+    @staticmethod
     def _wrong(world: World, trade: Trade, inputs: Attempt) -> list[str]:
         """What of a paid trade is not as ordered."""
         merchant, app_id = world.account(inputs.channel)
@@ -138,14 +140,17 @@ class PayWatch(Handler):
             ("merchant", merchant, trade.merchant or merchant),
             ("app_id", app_id, trade.app_id or app_id),
         )
-        return [name for name, ours, theirs in pairs if ours != theirs]
+        return [name for name, ours, theirs in pairs if ours is not None and ours != theirs]
 
     def conclude(self, job: Job, done: Done) -> None:
         trade, attempt = done.private
         payment = _payment(job)
+        if payment.state in (PaymentState.SUCCEEDED, PaymentState.MISMATCH):
+            return
         if trade.outcome == Known.CLOSED:
-            job.house.move_payment(job.session, payment, PaymentState.CLOSED)
-            _end_without_money(job, "payment_cancelled" if attempt.closing else "qr_expired")
+            if payment.state != PaymentState.CLOSED:
+                job.house.move_payment(job.session, payment, PaymentState.CLOSED)
+                money.ended(job.session, job.house, job.order, self._why(attempt))
         elif done.facts["wrong"]:
             payment.transaction_id = trade.transaction_id
             job.house.move_payment(job.session, payment, PaymentState.MISMATCH)
@@ -154,6 +159,12 @@ class PayWatch(Handler):
             job.house.task(job.session, "payment_mismatch", done.facts, job.order, payment.out_trade_no)
         else:
             fulfil.settle(job.session, job.house, payment, trade.transaction_id, trade.paid_at)
+
+    @staticmethod
+    def _why(attempt: Attempt) -> str:
+        if not attempt.shown:
+            return "gateway_refused"
+        return "payment_cancelled" if attempt.closing else "qr_expired"
 
 
 class RefundPayment(Handler):
@@ -191,10 +202,8 @@ class RefundPayment(Handler):
         refund = self._refund(job)
         refund.refund_id = done.private.refund_id
         self._to(refund, RefundState.SUCCEEDED)
-        order = job.order
-        waiting = [p.refund for p in order.payments if p.refund and p.refund.state != RefundState.SUCCEEDED]
-        if order.state == State.REFUNDING and not waiting:
-            job.house.move(job.session, order, State.REFUNDED, order.note)
+        refund.done_at = done.private.succeeded_at or now()
+        money_back.arrived(job.session, job.house, refund)
 
     def failed(self, job: Job, failed: Failed) -> None:
         refund = self._refund(job)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from kiosk.ca import connector as ca
 from kiosk.ca.connector import CaError, SubjectRefused
-from kiosk.catalogue import Operation
+from kiosk.catalogue import Kind, Operation
 from kiosk.db import now
 from kiosk.hardware.errors import DeviceError, PinIncorrect
 from kiosk.hardware.health import Level
+from kiosk.orders import causes, fulfil, people
+from kiosk.orders.invalid import Invalid
+from kiosk.orders.prefill import answers
 from kiosk.worker.effects.writing import subject_of
 from kiosk.worker.outcomes import Done, Handler, Job, Outcome
 from kiosk.worker.pins import Pins
@@ -19,32 +24,62 @@ from kiosk.worker.world import World
 MIN_FREE = 200 * 1024 * 1024  # bytes that must be free on the kiosk's disk
 
 
+MAX_SKEW = 300  # seconds; beyond it neither side believes the other's signatures
+
+
+@dataclass(frozen=True)
+class Look:
+    """What has to be looked at for one order. ``channels``: ways to pay, none when nothing costs; ``only_unit``: number
+    of the enterprise that may have one unit certificate alone; ``faults``: known already.
+    """
+
+    order_id: int
+    serial: str
+    key_id: str | None
+    blank: bool
+    pin: bool
+    channels: tuple[str, ...]
+    only_unit: str | None
+    faults: tuple[str, ...]
+
+
 class Preflight(Handler):
     """Looks at each part; what is wrong is listed, and nothing can be paid until the list is empty."""
 
     kind, lane, tries = "preflight", "desk", 3
 
     def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
-        _, service, offer = job.house.offer(job.order)
-        token = job.house.data(job.order).get("token", {})
+        scheme, service, offer = job.house.offer(job.order)
+        data = job.house.data(job.order)
+        token = data.get("token", {})
         needs_pin = offer.token == "existing" and "token_pin" in offer.identity  # noqa: S105
-        blank = service.operation == Operation.new
-        certifies = service.operation in (Operation.new, Operation.renew, Operation.replace, Operation.change)
-        named = [] if not certifies or self._nameable(job) else ["subject_refused"]
-        token_facts = (token.get("serial"), token.get("key_id") if needs_pin else None, blank)
-        return {}, (job.order.id, *token_facts, bool(job.order.amount), named)
+        named = [] if not causes.certifies(service) or self._nameable(job) else ["subject_refused"]
+        alone = scheme.one_unit_certificate_per_enterprise and service.operation == Operation.new
+        number = people.number_of(job.order.kind, answers(job.house, job.order, data)) if alone else None
+        look = Look(
+            order_id=job.order.id,
+            serial=token.get("serial") or "",
+            key_id=token.get("key_id") if needs_pin else None,
+            blank=offer.token == "blank",  # noqa: S105
+            pin=needs_pin or offer.token == "blank" or causes.work_of(service) == "same",  # noqa: S105
+            channels=tuple(offer.payments) if job.order.amount else (),
+            only_unit=number if job.order.kind == Kind.unit else None,
+            faults=tuple(named),
+        )
+        return {}, look
 
     @staticmethod
     def _nameable(job: Job) -> bool:
         """Whether a certificate can carry this name and number."""
         try:
-            subject_of(job)
-        except (SubjectRefused, KeyError):
+            for position in range(fulfil.copies(job.house, job.order)):
+                subject_of(job, position)
+        except (SubjectRefused, KeyError, Invalid):
             return False
         return True
 
-    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
-        order_id, serial, key_id, blank, costs, faults = inputs
+    def perform(self, world: World, pins: Pins, inputs: Look) -> Outcome:
+        faults = list(inputs.faults)
 
         def look(check: Callable[[], str | None]) -> None:
             try:
@@ -54,34 +89,42 @@ class Preflight(Handler):
             if fault and fault not in faults:
                 faults.append(fault)
 
-        if serial:
-            look(lambda: self._token(world, pins, order_id, serial, key_id, blank))
+        if inputs.serial:
+            look(lambda: self._token(world, pins, inputs))
         look(lambda: self._ca(world))
+        if inputs.only_unit:
+            look(lambda: self._only_unit(world, inputs.only_unit or ""))
         look(lambda: self._printer(world))
         look(lambda: self._disk(world))
-        methods = [name for name in ("wechat", "alipay") if costs and self._gateway(world, name)]
-        if costs and not methods:
-            faults.append("gateway_unreachable")
+        methods = self._ways(world, inputs.channels, faults) if inputs.channels else []
         return Done({"faults": faults, "channels": methods})
 
     @staticmethod
-    def _token(world: World, pins: Pins, order_id: int, serial: str, key_id: str | None, blank: bool) -> str | None:
+    def _token(world: World, pins: Pins, inputs: Look) -> str | None:
         contents = world.ukey.call("inspect", deadline=15)
-        if contents.info.serial != serial:
+        if contents.info.serial != inputs.serial:
             return "token_exchanged"
-        pin = pins.get(order_id)
+        pin = pins.get(inputs.order_id)
         if pin is None:
-            return "pin_needed"
-        if blank:
+            return "pin_needed" if inputs.pin else None
+        on = {"serial": inputs.serial}
+        if inputs.blank:
             if not contents.info.blank:
                 return "token_not_blank"
             try:
-                world.ukey.call("prove_pin", deadline=15, serial=serial, pin=world.settings.devices.blank_pin)
+                world.ukey.call("prove_pin", deadline=15, pin=world.settings.devices.blank_pin, **on)
             except PinIncorrect:
                 return "token_not_blank"  # somebody has set a PIN already: not from the stock
-        elif key_id:
-            world.ukey.call("prove_pin", deadline=15, serial=serial, pin=pin, key_id=key_id)
+        elif inputs.key_id:
+            world.ukey.call("prove_pin", deadline=15, pin=pin, key_id=inputs.key_id, **on)
         return None
+
+    @staticmethod
+    def _only_unit(world: World, number: str) -> str | None:
+        """One unit certificate per enterprise: is there one already?"""
+        lasting = (ca.State.ACTIVE, ca.State.HELD)
+        found = [row for row in world.ca.certificates_for(number) if row.kind == "unit" and row.state in lasting]
+        return "unit_certificate_exists" if found else None
 
     @staticmethod
     def _ca(world: World) -> str | None:
@@ -97,13 +140,42 @@ class Preflight(Handler):
     def _disk(world: World) -> str | None:
         return "disk_full" if shutil.disk_usage(world.settings.home).free < MIN_FREE else None
 
+    def _ways(self, world: World, allowed: tuple[str, ...], faults: list[str]) -> list[str]:
+        """The ways to pay that work now, best first; none is a fault, and so is a clock that is wrong."""
+        built_in = ("wechat", "alipay")
+        adapters = [name for name in world.channels() if name not in built_in] if set(built_in) & set(allowed) else []
+        found, skewed = [], False
+        for name in [*(n for n in built_in if n in allowed), *adapters]:
+            works, skew = self._gateway(world, name)
+            skewed = skewed or skew
+            found += [name] if works else []
+        if "pos" in allowed:
+            found.append("pos" if self._terminal(world) else "pos_manual")
+        if "transfer" in allowed:
+            found.append("transfer")
+        if skewed:
+            faults.append("clock_skew")
+        elif not found or (found == ["pos_manual"] and set(built_in) & set(allowed)):
+            faults.append("gateway_unreachable")
+        return found
+
     @staticmethod
-    def _gateway(world: World, name: str) -> bool:
+    def _gateway(world: World, name: str) -> tuple[bool, bool]:
+        """(can be paid with, its clock and ours are more than five minutes apart)"""
         try:
             probe = world.channel(name).probe()
-        except DeviceError:  # not set up
+        except DeviceError:  # not set up, or set up wrongly
+            return False, False
+        skewed = abs(probe.skew_seconds or 0) > MAX_SKEW
+        return probe.reachable and not skewed, skewed
+
+    @staticmethod
+    def _terminal(world: World) -> bool:
+        try:
+            health = world.pos.call("health", deadline=10)
+        except DeviceError:
             return False
-        return probe.reachable and abs(probe.skew_seconds or 0) <= 300
+        return bool(health.level in (Level.FINE, Level.WARNING))
 
     def conclude(self, job: Job, done: Done) -> None:
         if not done.facts["faults"]:

@@ -8,14 +8,15 @@ only then the CA hears that the old certificate is superseded. Nothing is ever d
 from __future__ import annotations
 
 import hashlib
+import io
 import secrets
 from typing import Any
 
+from PIL import Image
 from sqlalchemy import select
 
-from kiosk.ca import connector as ca
 from kiosk.ca.subject import Document, Subject
-from kiosk.catalogue import Operation
+from kiosk.db import now
 from kiosk.hardware.errors import (
     DeviceError,
     KeyMissing,
@@ -27,35 +28,58 @@ from kiosk.hardware.errors import (
     TokenMissing,
     TokenRemoved,
 )
-from kiosk.orders import effects, fulfil, journey
+from kiosk.orders import fulfil, journey, writing
 from kiosk.orders.models import Certificate
+from kiosk.orders.people import holders
 from kiosk.orders.states import State
 from kiosk.worker.outcomes import Again, Done, Failed, Handler, Job, Outcome, Unknown
 from kiosk.worker.pins import Pins
 from kiosk.worker.world import World
 
-WAIT = 0.7  # seconds between two looks for the UKey or the PIN
+WAIT, LONG_WAIT = 0.7, 30.0  # seconds between two looks for the UKey or the PIN; after PRESENT seconds nobody is there
+PRESENT = 15 * 60.0
+SEAL_LIMIT = 200 * 1024  # bytes of a seal's picture on a UKey
+
+DOCUMENTS = {
+    "id_card": Document.ID_CARD,
+    "passport": Document.PASSPORT,
+    "officer": Document.OFFICER_CARD,
+    "uscc": Document.USCC,
+    "org_code": Document.ORGANISATION_CODE,
+}
 
 
-DOCUMENTS = {"id_card": Document.ID_CARD, "passport": Document.PASSPORT, "officer": Document.OFFICER_CARD}
-
-
-def subject_of(job: Job) -> Subject:
-    """Who the certificate is for, by the order's answers (what was read outweighs what was typed)."""
+def subject_of(job: Job, position: int = 0) -> Subject:
+    """Who the certificate of that position is for, by the order's answers (what was read outweighs what was typed)."""
     given = journey.answers(job.house, job.order, job.house.data(job.order))
+    _, service, _ = job.house.offer(job.order)
+    holder = holders(job.order.kind, given, service.max_applicants)[position]
     email = given.get("email") or None
-    if job.order.kind == "unit":
-        number = given.get("uscc") or given["org_code"]
-        document = Document.USCC if len(number) == 18 else Document.ORGANISATION_CODE
-        return Subject(name=given["unit_name"], number=number, document=document, email=email)
-    document = DOCUMENTS.get(given.get("id_type", "id_card"), Document.OTHER)
-    return Subject(name=given["name"], number=given["id_number"], document=document, email=email)
+    document = DOCUMENTS.get(holder.document, Document.OTHER)
+    return Subject(name=holder.name, number=holder.number, document=document, email=None if position else email)
 
 
 def certificate_of(job: Job) -> Certificate:
     position = int(job.effect.subject)
     query = select(Certificate).where(Certificate.order_id == job.order.id, Certificate.position == position)
     return job.session.scalars(query).one()
+
+
+def stopped(job: Job, code: str) -> None:
+    """The certificate cannot be made: money goes back while the CA has signed nothing, else a clerk has to look."""
+    if job.order.state != State.WRITING:  # given up meanwhile
+        return
+    certificates = job.order.certificates
+    if len(certificates) == 1 and certificates[0].state in ("planned", "adopted", "keyed"):
+        fulfil.give_back(job.session, job.house, job.order, code)
+    else:
+        writing.fail(job.session, job.house, certificate_of(job), code)
+
+
+def waiting(job: Job) -> float:
+    """Seconds until the next look: short while somebody may be standing there."""
+    age = (now() - job.effect.created_at).total_seconds()
+    return WAIT if age < PRESENT else LONG_WAIT
 
 
 class TokenHandler(Handler):
@@ -67,23 +91,23 @@ class TokenHandler(Handler):
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
         pin = pins.get(inputs["order"])
         if pin is None:
-            return Again(WAIT, "pin_needed")
+            return Again(inputs["wait"], "pin_needed")
         try:
             tokens = [token.serial for token in world.ukey.call("tokens", deadline=15)]
             if not tokens:
-                return Again(WAIT, "token_missing")
+                return Again(inputs["wait"], "token_missing")
             if len(tokens) > 1:
-                return Again(WAIT, "several_tokens")
+                return Again(inputs["wait"], "several_tokens")
             if tokens != [inputs["token"]]:
-                return Again(WAIT, "token_exchanged")
+                return Again(inputs["wait"], "token_exchanged")
             return self.act(world, pin, inputs)
         except (TokenMissing, TokenRemoved):
-            return Again(WAIT, "token_missing")
+            return Again(inputs["wait"], "token_missing")
         except PinIncorrect as error:
             pins.forget(inputs["order"])
-            return Again(WAIT, "pin_incorrect", {"attempts_left": error.facts.get("attempts_left")})
+            return Again(inputs["wait"], "pin_incorrect", {"attempts_left": error.facts.get("attempts_left")})
         except SeveralTokens:
-            return Again(WAIT, "several_tokens")
+            return Again(inputs["wait"], "several_tokens")
         except PinLocked as error:
             return Failed(error.code)
 
@@ -91,11 +115,7 @@ class TokenHandler(Handler):
         raise AssertionError("a handler says what it does")  # pragma: no cover
 
     def failed(self, job: Job, failed: Failed) -> None:
-        if certificate_of(job).state == "planned":  # the CA has not been asked
-            fulfil.give_back(job.session, job.house, job.order, failed.code)
-        else:
-            job.house.move(job.session, job.order, State.CLERK, failed.code)
-            job.house.task(job.session, "write_failed", {"code": failed.code}, job.order, job.effect.subject)
+        stopped(job, failed.code)
 
     def parked(self, job: Job, unknown: Unknown) -> None:
         job.house.task(job.session, "write_failed", {"code": unknown.code}, job.order, job.effect.subject)
@@ -108,7 +128,7 @@ class TokenAdopt(TokenHandler):
 
     def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
         serial = certificate_of(job).token_serial
-        return {"token": serial}, {"order": job.order.id, "token": serial}
+        return {"token": serial}, {"order": job.order.id, "token": serial, "wait": waiting(job)}
 
     def act(self, world: World, pin: str, inputs: Any) -> Outcome:
         factory = world.settings.devices.blank_pin
@@ -118,7 +138,7 @@ class TokenAdopt(TokenHandler):
     def ask(self, world: World, pins: Pins, inputs: Any) -> Outcome | None:
         pin = pins.get(inputs["order"])
         if pin is None:
-            return Again(WAIT, "pin_needed")
+            return Again(inputs["wait"], "pin_needed")
         try:
             world.ukey.call("prove_pin", deadline=15, serial=inputs["token"], pin=pin)
         except DeviceError:
@@ -126,7 +146,8 @@ class TokenAdopt(TokenHandler):
         return Done()
 
     def conclude(self, job: Job, done: Done) -> None:
-        effects.enqueue(job.session, job.order, "write.key", job.effect.subject)
+        certificate_of(job).state = "adopted"
+        writing.go_on(job.session, job.house, job.order)
 
 
 class WriteKey(TokenHandler):
@@ -138,9 +159,10 @@ class WriteKey(TokenHandler):
         certificate = certificate_of(job)
         if certificate.key_id in (None, job.effect.facts.get("abandoned")):
             certificate.key_id = secrets.token_hex(10)
-        subject = subject_of(job)
+        subject = subject_of(job, certificate.position)
         inputs = {
             "order": job.order.id,
+            "wait": waiting(job),
             "token": certificate.token_serial,
             "key_id": certificate.key_id,
             "subject": subject.attributes(),
@@ -163,64 +185,7 @@ class WriteKey(TokenHandler):
         certificate.spki_sha256 = done.facts["spki"]
         certificate.request_der = job.house.seal(job.order, done.private, f"certificate.request_der.{certificate.id}")
         certificate.state = "keyed"
-        fulfil.next_write(job.session, job.house, job.order)
-
-
-class CaIssue(Handler):
-    """The CA signs. The same request always gives the same certificate."""
-
-    kind, lane, tries = "ca.issue", "ca", 5
-
-    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
-        certificate = certificate_of(job)
-        assert certificate.request_der is not None
-        _, service, _ = job.house.offer(job.order)
-        renews = certificate.old_serial if service.operation == Operation.renew else None
-        request = ca.CertificateRequest(
-            request_id=certificate.request_id,
-            use="sign",
-            csr=job.house.unseal(job.order, certificate.request_der, f"certificate.request_der.{certificate.id}"),
-            subject=subject_of(job),
-            kind="unit" if job.order.kind == "unit" else "personal",
-            years=job.order.years or 0,
-            renews=renews,
-            token_serial=certificate.token_serial,
-        )
-        return {"request": certificate.request_id, "renews": renews}, request
-
-    def perform(self, world: World, pins: Pins, inputs: ca.CertificateRequest) -> Outcome:
-        try:
-            answer = world.ca.submit(inputs)
-        except ca.CaUnreachable as error:
-            return Unknown(error.code)
-        except ca.CaError as error:
-            return Failed(error.code)
-        return self._take(answer)
-
-    def ask(self, world: World, pins: Pins, inputs: ca.CertificateRequest) -> Outcome | None:
-        try:
-            answer = world.ca.find(inputs.request_id, "sign")
-        except ca.CaError as error:
-            return Unknown(error.code)
-        return None if answer is None else self._take(answer)
-
-    @staticmethod
-    def _take(answer: ca.Issued | ca.Pending) -> Outcome:
-        if isinstance(answer, ca.Pending):
-            return Again(float(answer.retry_after), "ca_pending")
-        return Done({"certificate": answer.serial_hex}, private=answer)
-
-    def conclude(self, job: Job, done: Done) -> None:
-        certificate, issued = certificate_of(job), done.private
-        certificate.serial = issued.serial_hex
-        certificate.not_before, certificate.not_after = issued.not_before, issued.not_after
-        place = f"certificate.certificate_der.{certificate.id}"
-        certificate.certificate_der = job.house.seal(job.order, issued.certificate, place)
-        certificate.state = "issued"
-        fulfil.next_write(job.session, job.house, job.order)
-
-    def failed(self, job: Job, failed: Failed) -> None:
-        fulfil.give_back(job.session, job.house, job.order, failed.code)
+        writing.go_on(job.session, job.house, job.order)
 
 
 class WriteCertificate(TokenHandler):
@@ -236,11 +201,12 @@ class WriteCertificate(TokenHandler):
         der = job.house.unseal(job.order, certificate.certificate_der, f"certificate.certificate_der.{certificate.id}")
         inputs = {
             "order": job.order.id,
+            "wait": waiting(job),
             "token": certificate.token_serial,
             "key_id": certificate.key_id,
             "old_key_id": certificate.old_key_id,
             "der": der,
-            "label": subject_of(job).name,
+            "label": subject_of(job, certificate.position).name,
         }
         return {"token": certificate.token_serial, "certificate": certificate.serial}, inputs
 
@@ -259,35 +225,50 @@ class WriteCertificate(TokenHandler):
 
     def conclude(self, job: Job, done: Done) -> None:
         certificate_of(job).state = "written"
-        fulfil.next_write(job.session, job.house, job.order)
+        writing.go_on(job.session, job.house, job.order)
 
 
-class CaConfirm(Handler):
-    """The new certificate is proven: tell the CA, and let it supersede the old one."""
+class WriteSeal(TokenHandler):
+    """The captured seal or signature onto the UKey, beside the certificate it belongs to."""
 
-    kind, lane, tries = "ca.confirm", "ca", 5
+    kind = "write.seal"
 
     def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
         certificate = certificate_of(job)
-        facts = {"request": certificate.request_id, "supersedes": certificate.old_serial}
-        return facts, (certificate.request_id, certificate.old_serial)
+        _, _, offer = job.house.offer(job.order)
+        found = journey.newest_pictures(job.order).get(journey.seal_code(offer)) if offer.seal else None
+        wanted = found is not None and found.cutout is not None and certificate.position == 0
+        picture = job.house.get_file(job.order, found.cutout) if wanted and found and found.cutout else None
+        inputs = {
+            "order": job.order.id,
+            "wait": waiting(job),
+            "token": certificate.token_serial,
+            "label": f"SEAL-{(certificate.serial or '')[:24]}",
+            "picture": picture,
+        }
+        return {"token": certificate.token_serial, "seal": picture is not None}, inputs
 
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
-        request_id, old_serial = inputs
-        try:
-            world.ca.confirm(request_id, "sign")
-            if old_serial:
-                world.ca.revoke(old_serial, ca.Reason.SUPERSEDED)
-        except ca.CaUnreachable as error:
-            return Unknown(error.code)
-        except ca.CaError as error:
-            return Failed(error.code, final=False)
-        return Done({"superseded": old_serial} if old_serial else {})
+        return Done() if inputs["picture"] is None else super().perform(world, pins, inputs)
+
+    def act(self, world: World, pin: str, inputs: Any) -> Outcome:
+        data = inputs["picture"]
+        if len(data) > SEAL_LIMIT:
+            data = _shrunk(data)
+        world.ukey.call("write_object", deadline=30, serial=inputs["token"], pin=pin, label=inputs["label"], data=data)
+        return Done({"bytes": len(data)})
 
     def conclude(self, job: Job, done: Done) -> None:
-        certificate_of(job).state = "confirmed"
-        fulfil.next_write(job.session, job.house, job.order)
+        certificate_of(job).state = "sealed"
+        writing.go_on(job.session, job.house, job.order)
 
-    def failed(self, job: Job, failed: Failed) -> None:
-        job.house.move(job.session, job.order, State.CLERK, failed.code)
-        job.house.task(job.session, "supersede_failed", {"code": failed.code}, job.order, job.effect.subject)
+
+def _shrunk(png: bytes) -> bytes:
+    """The picture halved until it fits; our own cut-out, so nothing hostile is decoded here."""
+    while len(png) > SEAL_LIMIT:
+        with Image.open(io.BytesIO(png)) as picture:
+            half = picture.resize((max(picture.width // 2, 1), max(picture.height // 2, 1)))
+        out = io.BytesIO()
+        half.save(out, "PNG", optimize=True)
+        png = out.getvalue()
+    return png

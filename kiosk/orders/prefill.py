@@ -1,0 +1,106 @@
+"""What is known before anybody types: the ID card, the licence, the certificate on the UKey, other answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kiosk.catalogue import FormField, Kind, met
+from kiosk.orders.book import House
+from kiosk.orders.models import Order
+
+DOCUMENT_KINDS = {"resident": "id_card", "hmt": "other", "foreigner": "other"}
+OPEN = ("licence.",)
+"""Sources that may be misread: what comes from them stays open to the person."""
+COPIED = ("unit_name", "uscc", "mobile", "email")
+
+
+def is_agent(data: dict[str, Any]) -> bool:
+    """Whether somebody else than the legal representative or the applicant stands at the kiosk."""
+    return data.get("role") == "agent"
+
+
+def form_fields(house: House, order: Order) -> tuple[FormField, ...]:
+    """All fields of the order's form."""
+    _, _, offer = house.offer(order)
+    return house.catalogue.schemes[order.scheme].forms[offer.form].fields
+
+
+def sources(order: Order, data: dict[str, Any]) -> dict[str, str]:
+    """Values read from outside, by the keys the catalogue's ``source`` uses.
+
+    ``card.*`` is whoever stands here; ``legal.*`` / ``applicant.*`` the same card when he is that person himself. A
+    certificate found at the CA tells the same as the one on a UKey.
+    """
+    known: dict[str, str] = {"kind": order.kind}
+    card, token = data.get("card", {}), {**data.get("old", {}), **data.get("token", {})}
+    roles = ["card"] if is_agent(data) else ["card", "legal" if order.kind == Kind.unit else "applicant"]
+    for role in roles if card else ():
+        for part in ("name", "number", "address"):
+            known[f"{role}.{part}"] = card.get(part) or ""
+        known[f"{role}.kind"] = DOCUMENT_KINDS.get(card.get("kind", ""), "")
+    number = token.get("number") or ""
+    if token.get("kind") == Kind.unit:
+        known["token.unit_name"] = token["name"]
+        known["token.uscc" if len(number) == 18 else "token.org_code"] = number
+    elif token.get("kind") == Kind.personal:
+        known["token.name"], known["token.number"] = token["name"], number
+        known["token.document_kind"] = token.get("document_kind") or "id_card"
+    for part, value in data.get("licence", {}).items():
+        known[f"licence.{part}"] = value
+    return known
+
+
+def read(house: House, order: Order, data: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """(value, source) of each field that is already told. Sources ``answers.*`` copy other answers."""
+    known, typed = sources(order, data), data.get("form", {})
+    fields = form_fields(house, order)
+    out = _pick(fields, known)
+    for name in COPIED:
+        value = out[name][0] if name in out and _locked(out[name], name, fields, data) else typed.get(name)
+        value = value or (out[name][0] if name in out else "")
+        if value:
+            known[f"answers.{name}"] = value
+    return _pick(fields, known)
+
+
+def _pick(fields: tuple[FormField, ...], known: dict[str, str]) -> dict[str, tuple[str, str]]:
+    out = {}
+    for field in fields:
+        key = next((key for key in field.source if known.get(key)), None)
+        if key is not None:
+            out[field.name] = (known[key], key)
+    return out
+
+
+def _locked(found: tuple[str, str], name: str, fields: tuple[FormField, ...], data: dict[str, Any]) -> bool:
+    spec = next(field for field in fields if field.name == name)
+    return spec.locked and not found[1].startswith(OPEN) and name not in data.get("corrected", {})
+
+
+def prefilled(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
+    """What card, UKey, licence and other answers already told, by field name."""
+    return {name: value for name, (value, _) in read(house, order, data).items()}
+
+
+def locked(house: House, order: Order, data: dict[str, Any]) -> frozenset[str]:
+    """Names of the fields the person cannot change: read from card or UKey, or copied from an answer."""
+    fields = form_fields(house, order)
+    return frozenset(name for name, found in read(house, order, data).items() if _locked(found, name, fields, data))
+
+
+def answers(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
+    """Every field's value: what was read (locked fields first), else what was typed, else the form's default."""
+    known, typed = prefilled(house, order, data), dict(data.get("form", {}))
+    out = {field.name: field.default for field in form_fields(house, order) if field.default}
+    out |= {**known, **typed}
+    return out | {name: known[name] for name in locked(house, order, data)}
+
+
+def visible_fields(house: House, order: Order, data: dict[str, Any], group: str | None = None) -> list[FormField]:
+    """The fields that apply now, of one group or of all."""
+    given, agent = answers(house, order, data), is_agent(data)
+    return [
+        field
+        for field in form_fields(house, order)
+        if (group is None or field.group == group) and met(field.only_if, given, agent=agent)
+    ]
