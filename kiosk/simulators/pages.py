@@ -7,6 +7,7 @@ from __future__ import annotations
 import io
 import math
 import random
+from collections.abc import Sequence
 
 import segno
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -197,7 +198,7 @@ def _qr(text: str, side_mm: float) -> Image.Image:
     return Image.open(out).convert("RGB").resize((side, side), Image.Resampling.NEAREST)
 
 
-def _curve(points: list[tuple[float, float]], steps: int = 24) -> list[tuple[float, float]]:
+def _curve(points: Sequence[tuple[float, float]], steps: int = 24) -> list[tuple[float, float]]:
     """A smooth line through the points (Catmull-Rom)."""
 
     def between(p: float, q: float, r: float, s: float, t: float) -> float:
