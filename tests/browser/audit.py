@@ -36,6 +36,7 @@ class Visitor:
 
     def open(self, scene: Scene) -> Page:
         """Show a scene as a fresh visitor, settled."""
+        self.page.goto("about:blank")  # the page before may be polling, and answers that lead on would cross ours
         self.context.clear_cookies()
         self.context.add_cookies([self.stage.cookie(scene)])  # type: ignore[list-item]
         self.page.goto(self.stage.url + scene.path)

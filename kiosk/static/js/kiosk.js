@@ -88,11 +88,20 @@
   }
   document.addEventListener("change", matchFields);
 
+  // The first required field that is still open, if it is one to type into: then the keyboard is there at once.
+  function unanswered() {
+    for (const box of document.querySelectorAll("#step .field:not([hidden])")) {
+      const entry = box.querySelector("[data-keyboard]:not([readonly])");
+      if (entry && !entry.value && entry.getAttribute("aria-required") === "true") return entry;
+      if (box.querySelector("input[type=radio]") && !box.querySelector(":checked")) return null;
+    }
+    return null;
+  }
+
   // Focus: errors first, then what the page asks for; links of the error summary go to their field.
   function settle() {
     matchFields();
-    const empty = [...document.querySelectorAll("#page input[data-keyboard]:not([readonly])")].find((input) => !input.value && !input.closest("[hidden]"));
-    const target = document.getElementById("error-summary") ?? empty ?? document.getElementById("main");
+    const target = document.getElementById("error-summary") ?? unanswered() ?? document.getElementById("main");
     target?.focus({ preventScroll: true });
     for (const pad of document.querySelectorAll("[data-pad]")) openPad(pad);
     for (const box of document.querySelectorAll(".scroll-text")) markArrows(box);
