@@ -1,4 +1,4 @@
-"""How a page becomes a picture: a flat-bed scanner or a hand-held camera, with their faults, and the truth moved along."""
+"""How a page becomes a picture: a flat-bed scanner or a hand-held camera with their faults; the truth moves along."""
 
 from __future__ import annotations
 
@@ -173,6 +173,14 @@ def photo(page: Page, seed: int, index: int) -> Picture:
     picture = np.clip(picture * light[..., None].astype(np.float32) * warm.astype(np.float32), 0, 255).astype(np.uint8)
     picture = cv2.GaussianBlur(picture, (0, 0), float(np.hypot(rng.uniform(0.4, 0.9), page.blur_mm * px)))
     picture = _grain(rng, picture, rng.uniform(1.5, 5))
+    if page.cut is not None:
+        moved, size = _cut(page, move, size)
+        slide = np.rint((moved @ np.linalg.inv(move))[:2, 2] / (moved @ np.linalg.inv(move))[2, 2]).astype(int)
+        x, y = -slide
+        picture = np.ascontiguousarray(picture[y : y + size[1], x : x + size[0]])
+        size = (picture.shape[1], picture.shape[0])
+        move = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1.0]]) @ move
+        quad = quad - (x, y)
     alpha, origin, center = _truth(page, move, size)
     data = _jpeg(rng, picture, None)
     return Picture(data, None, page, alpha, origin, center, quad, size)

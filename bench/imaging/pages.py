@@ -382,6 +382,10 @@ def _second(
     cover = stamps.inked(rng, plate, 0.1, 0)
     r = (cover.shape[1] / 2 / PX_MM, cover.shape[0] / 2 / PX_MM)
     x0, y0, x1, y1 = form.box
+    for text in form.texts:
+        if text[3] > y0 and text[1] < y1:
+            y0 = max(y0, text[3])
+    x0, y0, x1, y1 = x0 + 1.5, y0 + 1.5, x1 - 1.5, y1 - 1.5
     best, far = center, -1.0
     for _ in range(40):
         x = float(rng.uniform(x0 + r[0], max(x0 + r[0] + 1, x1 - r[0])))

@@ -125,6 +125,10 @@ def _from_scan(rgb: Pixels, dpi: float) -> Frame:
     small = cv2.resize(rgb_even, size, interpolation=how)
     fx, fy = width / size[0], height / size[1]
     to_picture = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1.0]])
+    if size[0] > 250 * WORK and size[0] > size[1]:
+        small = np.ascontiguousarray(np.rot90(small))
+        to_picture = to_picture @ np.array([[0, -1, size[0] - 1], [1, 0, 0], [0, 0, 1.0]])
+        size = (size[1], size[0])
     angle = skew(small)
     if abs(angle) > 0.05:
         turn = np.vstack([cv2.getRotationMatrix2D((size[0] / 2, size[1] / 2), angle, 1.0), [0, 0, 1]])

@@ -15,7 +15,8 @@ from kiosk.imaging.verdict import Label
 
 FAINT = 0.37
 BLUR_MM = 0.19
-ECHO = 0.3
+ECHO_SEAL = 5.0
+ECHO_PEN = 8.8
 
 
 def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
@@ -23,6 +24,9 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     cell, _lines = boxes.split_by_line(page, cell)
     marks = strokes.split(page, cell, frame.valid)
     own = _main(marks)
+    if own is None:
+        marks = strokes.split(page, cell, frame.valid, faint=True)
+        own = _main(marks)
     if own is None:
         return None
     found = Finding()
@@ -45,10 +49,10 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
 
 def _main(marks: Marks) -> Pixels | None:
     """The own ink without specks; None when less than a short stroke is left."""
-    joined = cv2.dilate(marks.own, np.ones((13, 13), np.uint8))
+    joined = cv2.dilate(marks.own, np.ones((25, 25), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     inked = np.bincount(labels[marks.own > 0], minlength=count) / WORK**2
-    keep = (np.maximum(stats[:, 2], stats[:, 3]) - 12 > 4.0 * WORK) & (inked > 1.5)
+    keep = (np.maximum(stats[:, 2], stats[:, 3]) - 24 > 4.0 * WORK) & (inked > 1.5)
     keep[0] = False
     if not keep.any():
         return None
@@ -102,21 +106,49 @@ def _ink(found: Finding, frame: Frame, corner: tuple[float, float]) -> None:
 
 
 def _echo(strong: Pixels, solid: float) -> float:
-    """Height of the second peak of the ink's autocorrelation over its surroundings, 0..1."""
+    """How much the ink repeats itself some millimetres away: the peak of its power cepstrum over the spread.
+
+    A double strike is the mark plus its copy; the copy writes a ripple into the spectrum's logarithm.
+    """
     step = FINE / 6
     small = cv2.resize(strong, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA).astype(np.float32)
     small = np.clip(small / max(solid, 1), 0, 1)
-    height, width = (int(2 ** np.ceil(np.log2(s + 40))) for s in small.shape)
-    spectrum = np.fft.rfft2(small, (height, width))
-    flat = np.fft.fftshift(np.fft.irfft2(np.abs(spectrum) ** 2, (height, width))).astype(np.float32)
-    cy, cx = height // 2, width // 2
-    reach = min(34, cy - 2, cx - 2)
-    view = flat[cy - reach : cy + reach + 1, cx - reach : cx + reach + 1] / max(1e-6, float(flat[cy, cx]))
-    lifted = view - cv2.GaussianBlur(view, (0, 0), 4)
+    side = 256 if max(small.shape) < 230 else 512
+    small = small[:side, :side]
+    power = np.abs(np.fft.fft2(small, (side, side))) ** 2
+    fy, fx = np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None]
+    band = np.exp(-((np.hypot(fx, fy) / 0.22) ** 2))
+    floor = float(np.percentile(power, 30)) + 1e-3
+    log = np.log(power + floor)
+    log = (log - float((log * band).sum() / band.sum())) * band
+    ceps = np.fft.fftshift(np.real(np.fft.ifft2(log))).astype(np.float32)
+    mid, reach = side // 2, 32
+    view = ceps[mid - reach : mid + reach + 1, mid - reach : mid + reach + 1]
+    lifted = cv2.GaussianBlur(view, (0, 0), 0.8) - cv2.GaussianBlur(view, (0, 0), 3)
     yy, xx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     far = np.hypot(xx, yy)
-    lifted[(far < 3.8) | (far > 30)] = 0
-    return float(lifted.max())
+    lifted[(far < 3.4) | (far > 30) | (xx < 0)] = 0
+    return _repeats((small > 0.25).astype(np.uint8), lifted)
+
+
+def _repeats(inked: Pixels, lifted: optics.Float) -> float:
+    """The highest cepstral peak, in spreads, whose displacement leads nearly all ink onto other ink."""
+    best, total = 0.0, max(1, int(inked.sum()))
+    spread = max(1e-9, float(lifted[lifted != 0].std()))
+    grown = cv2.dilate(inked, np.ones((2, 2), np.uint8))
+    pad = 32
+    wide = cv2.copyMakeBorder(grown, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
+    height, width = inked.shape
+    middle = lifted.shape[0] // 2
+    for _ in range(4):
+        y, x = np.unravel_index(int(lifted.argmax()), lifted.shape)
+        dy, dx = int(y) - middle, int(x) - middle
+        ahead = wide[pad + dy : pad + dy + height, pad + dx : pad + dx + width]
+        behind = wide[pad - dy : pad - dy + height, pad - dx : pad - dx + width]
+        share = float((inked & (ahead | behind)).sum()) / total
+        best = max(best, float(lifted[y, x]) / spread * min(1.0, max(0.0, share - 0.6) / 0.35))
+        lifted[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3] = 0
+    return best
 
 
 def _several(found: Finding, marks: Marks, own: Pixels) -> None:
@@ -150,6 +182,13 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
     found.measures["long"] = max(w, h) / max(1.0, min(w, h))
 
 
+def _repeated(m: dict[str, float]) -> bool:
+    """A double strike: a clear echo, or for a square seal a weaker one that also spoils its outline."""
+    if not m["coloured"]:
+        return m["echo"] > ECHO_PEN
+    return m["echo"] > ECHO_SEAL or (m["echo"] > 4.05 and m["missing"] > 0.06)
+
+
 def _settle(found: Finding) -> None:
     m, d = found.measures, found.defects
     cropped = m["edge_mm"] < 0.7
@@ -159,15 +198,16 @@ def _settle(found: Finding) -> None:
         d.add(Label.OVER_TEXT)
     if m["rule_mm"] > 0.5:
         d.add(Label.OVER_LINE)
-    if m["density"] < FAINT:
-        d.add(Label.FAINT)
     if m["blur_mm"] > BLUR_MM:
         d.add(Label.BLURRED)
+    if m["density"] < (0.28 if Label.BLURRED in d else FAINT):
+        d.add(Label.FAINT)
     if m["marks"] > 1 and m["coloured"]:
         d.add(Label.TWO_SEALS)
-    elif m["echo"] > ECHO:
+    elif not {Label.BLURRED, Label.FAINT, Label.CROPPED} & d and _repeated(m):
         d.add(Label.SMEARED)
-    if not cropped and Label.TWO_SEALS not in d and (m["missing"] > 0.1 or m.get("long", 1.0) > 1.1):
-        d.add(Label.INCOMPLETE)
     if m["border_mm"] < BORDER_MM and not cropped:
         d.add(Label.TOUCH_BORDER)
+    explained = {Label.TWO_SEALS, Label.SMEARED, Label.TOUCH_BORDER, Label.FAINT}
+    if not cropped and not explained & d and (m["missing"] > 0.1 or m.get("long", 1.0) > 1.1):
+        d.add(Label.INCOMPLETE)

@@ -31,17 +31,17 @@ class Marks:
     red: bool
 
 
-def split(page: Layout, cell: Cell, valid: Pixels) -> Marks:
-    """Separate own ink from print in the cell."""
+def split(page: Layout, cell: Cell, valid: Pixels, faint: bool = False) -> Marks:
+    """Separate own ink from print in the cell. ``faint`` looks for much lighter ink."""
     x0, y0 = max(0, round(cell.left * WORK) + 1), max(0, round(cell.top * WORK) + 1)
     x1, y1 = round(cell.right * WORK) - 1, round(cell.bottom * WORK) - 1
     window = (slice(y0, y1), slice(x0, x1))
     red, green, blue = cv2.split(np.ascontiguousarray(page.ink[window]))
     strongest = cv2.max(cv2.max(red, green), blue)
-    _, mask = cv2.threshold(strongest, 46, 255, cv2.THRESH_BINARY)
+    _, mask = cv2.threshold(strongest, 28 if faint else 46, 255, cv2.THRESH_BINARY)
     mask = cv2.bitwise_and(mask, valid[window])
     rules = _rules(page, window, mask)
-    vivid = cv2.bitwise_and(cv2.compare(page.colour[window], 34, cv2.CMP_GT), mask)
+    vivid = cv2.bitwise_and(cv2.threshold(page.colour[window], 16 if faint else 34, 255, cv2.THRESH_BINARY)[1], mask)
     vivid = cv2.morphologyEx(vivid, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     vivid = _sizable(vivid, 6.0)
     coloured = int((vivid > 0).sum()) > 4 * WORK * WORK
@@ -61,7 +61,7 @@ def split(page: Layout, cell: Cell, valid: Pixels) -> Marks:
 
 
 def _rules(page: Layout, window: tuple[slice, slice], mask: Pixels) -> Pixels:
-    """Rules at least 18 mm long that lie in the window, as drawn (not thickened)."""
+    """Rules, longer than a stroke of the pen gets, that lie in the window, as drawn (not thickened)."""
     out = np.zeros_like(mask)
     across = cv2.dilate(page.across[window], np.ones((3, 9), np.uint8))
     down = cv2.dilate(page.down[window], np.ones((9, 3), np.uint8))
@@ -69,7 +69,8 @@ def _rules(page: Layout, window: tuple[slice, slice], mask: Pixels) -> Pixels:
         count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
         for k in range(1, count):
             w, h = int(stats[k, cv2.CC_STAT_WIDTH]), int(stats[k, cv2.CC_STAT_HEIGHT])
-            if max(w, h) > 18 * WORK and min(w, h) < 0.09 * max(w, h) + 10:
+            least = 26 * WORK if w > h else max(22 * WORK, 0.6 * mask.shape[0])
+            if max(w, h) > least and min(w, h) < 0.03 * max(w, h) + 8:
                 out[labels == k] = 255
     return cv2.bitwise_and(out, mask)
 
@@ -149,7 +150,7 @@ def _without(free: Pixels, words: list[tuple[int, int, int, int]], text: Pixels)
             continue
         for x0, y0, x1, y1 in words:
             inside = x >= x0 - 3 and x + w <= x1 + 3 and y >= y0 - 3 and y + h <= y1 + 3
-            if inside and max(w, h) <= GLYPH_MM * 1.3 * WORK:
+            if inside and h <= y1 - y0 + 4:
                 printed[k] = 1
     kind = printed[labels]
     text[(kind == 1) & (free > 0)] = 255

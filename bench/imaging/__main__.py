@@ -1,0 +1,155 @@
+"""Judge the room on pages it has not seen: ``python -m bench.imaging --pages 200 --seed 20261 [--hard]``.
+
+Prints one table per set (unit and personal scans, unit photos; normal and hard) and one JSON object at the end.
+Seeds from HELD_BACK are for this bench only; develop with others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import cv2
+import numpy as np
+
+from bench.imaging import capture, pages
+from kiosk.imaging import seals
+from kiosk.imaging.verdict import SealVerdict
+
+HELD_BACK = 20261
+AIMS = {
+    False: {"unit": 0.97, "personal": 0.92, "iou": (0.95, 0.90), "diameter": (0.05, 0.12)},
+    True: {"unit": 0.93, "personal": 0.85, "iou": (0.93, 0.86), "diameter": (0.06, 0.13)},
+}
+BUDGET_MS = {"scan": 150, "photo": 400}
+
+
+def overlap(verdict: SealVerdict, truth: capture.Picture) -> float:
+    """Intersection over union of the two masks at half coverage."""
+    assert verdict.alpha is not None
+    placed = []
+    origins = np.array([verdict.alpha_origin, truth.origin])
+    sizes = np.array([verdict.alpha.shape[::-1], truth.alpha.shape[::-1]])
+    low, high = origins.min(axis=0), (origins + sizes).max(axis=0)
+    for mask, (x, y) in ((verdict.alpha, verdict.alpha_origin), (truth.alpha, truth.origin)):
+        canvas = np.zeros((high[1] - low[1], high[0] - low[0]), bool)
+        canvas[y - low[1] : y - low[1] + mask.shape[0], x - low[0] : x - low[0] + mask.shape[1]] = mask >= 128
+        placed.append(canvas)
+    return float((placed[0] & placed[1]).sum() / max(1, (placed[0] | placed[1]).sum()))
+
+
+def one(job: tuple[int, int, str, str, bool]) -> dict[str, Any]:
+    """Draw one page, judge it, compare."""
+    seed, index, family, mode, hard = job
+    cv2.setNumThreads(1)
+    page = pages.make(seed, index, family, hard)
+    picture = (capture.scan if mode == "scan" else capture.photo)(page, seed, index)
+    began = time.process_time()
+    verdict = seals.check(picture.data, family, picture.dpi, cut=False, mark=False)
+    took = (time.process_time() - began) * 1000
+    good = not page.labels and verdict.found
+    row: dict[str, Any] = {"index": index, "want": page.labels, "got": [str(d) for d in verdict.defects], "ms": took}
+    row["iou"] = overlap(verdict, picture) if good else None
+    if good and page.diameter_mm and verdict.diameter_mm:
+        row["off_mm"] = abs(verdict.diameter_mm - page.diameter_mm)
+    row["kind"] = page.kind
+    return row
+
+
+def figures(rows: list[dict[str, Any]], family: str, mode: str, hard: bool) -> dict[str, Any]:
+    """The aims' figures of one set."""
+    labels = pages.UNIT if family == "unit" else pages.PERSONAL
+    told = {}
+    for label in labels:
+        wanted = [r for r in rows if label in r["want"]]
+        hit = sum(label in r["got"] for r in wanted)
+        false = sum(label in r["got"] for r in rows if label not in r["want"])
+        others = len(rows) - len(wanted)
+        told[label] = {"pages": len(wanted), "recall": hit / len(wanted) if wanted else None,
+                       "precision": hit / (hit + false) if hit + false else None,
+                       "false_alarm": false / others if others else None}  # fmt: skip
+    good, blank = [r for r in rows if not r["want"]], [r for r in rows if r["want"] == ["none"]]
+    bad = [r for r in rows if r["want"]]
+    inked = [r for r in rows if r["want"] != ["none"]]
+    iou, off = ([r[k] for r in good if r.get(k) is not None] for k in ("iou", "off_mm"))
+    return {
+        "family": family, "mode": mode, "hard": hard, "pages": len(rows),
+        "exact": sum(set(r["want"]) == set(r["got"]) for r in rows) / len(rows),
+        "found": sum(r["got"] != ["none"] for r in inked) / max(1, len(inked)),
+        "found_on_blank": sum(r["got"] != ["none"] for r in blank), "blank": len(blank),
+        "good_accepted": sum(not r["got"] for r in good) / max(1, len(good)), "good": len(good),
+        "bad_refused": sum(bool(r["got"]) for r in bad) / max(1, len(bad)),
+        "iou_mean": float(np.mean(iou)) if iou else None, "iou_p5": float(np.percentile(iou, 5)) if iou else None,
+        "diameter_mean": float(np.mean(off)) if off else None,
+        "diameter_p95": float(np.percentile(off, 95)) if off else None,
+        "cpu_ms_median": float(np.median([r["ms"] for r in rows])),
+        "time_ratio": float(np.median([r["ms"] for r in rows])) / BUDGET_MS[mode],
+        "labels": told,
+    }  # fmt: skip
+
+
+def table(told: dict[str, Any]) -> str:
+    """One set as text, each figure beside its aim."""
+    aim = AIMS[told["hard"]]
+
+    def show(value: float | None) -> str:
+        return "   -  " if value is None else f"{value:6.3f}"
+
+    lines = [
+        f"== {told['family']} {told['mode']} {'hard' if told['hard'] else 'normal'}: {told['pages']} pages ==",
+        f"exact set          {show(told['exact'])}  (aim {aim[told['family']]})",
+        f"found              {show(told['found'])}   found on blank {told['found_on_blank']}/{told['blank']}",
+        f"good accepted      {show(told['good_accepted'])}   bad refused {show(told['bad_refused'])}",
+        f"IoU mean / p5      {show(told['iou_mean'])} {show(told['iou_p5'])}  (aim {aim['iou']})",
+        f"diameter mean/p95  {show(told['diameter_mean'])} {show(told['diameter_p95'])} mm  (aim {aim['diameter']})",
+        f"CPU median         {told['cpu_ms_median']:6.0f} ms = {told['time_ratio']:.2f} of the budget",
+        "label           pages  recall  precision  false alarm",
+    ]
+    for label, row in told["labels"].items():
+        lines.append(
+            f"{label:<15}{row['pages']:>5}  {show(row['recall'])}  {show(row['precision'])}     {show(row['false_alarm'])}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the sets asked for."""
+    asked = argparse.ArgumentParser(prog="bench.imaging")
+    asked.add_argument("--pages", type=int, default=120, help="pages per set")
+    asked.add_argument("--seed", type=int, default=HELD_BACK)
+    asked.add_argument("--hard", action="store_true", help="hard pages only")
+    asked.add_argument("--normal", action="store_true", help="normal pages only")
+    asked.add_argument("--sets", default="unit-scan,personal-scan,unit-photo")
+    asked.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
+    asked.add_argument("--wrong", action="store_true", help="list every page judged wrongly")
+    given = asked.parse_args()
+    every = []
+    for hard in ([False] if given.normal else []) + ([True] if given.hard else []) or [False, True]:
+        for name in given.sets.split(","):
+            family, mode = name.split("-")
+            count = given.pages if mode == "scan" else max(10, given.pages // 4)
+            jobs = [(given.seed, index, family, mode, hard) for index in range(count)]
+            with ProcessPoolExecutor(given.workers) as pool:
+                rows = list(pool.map(one, jobs, chunksize=4))
+            told = figures(rows, family, mode, hard)
+            every.append(told)
+            print(table(told), flush=True)
+            wrong = [r for r in rows if set(r["want"]) != set(r["got"])]
+            if given.wrong:
+                for row in wrong:
+                    print("  ", row["index"], row["kind"], row["want"], "->", row["got"])
+            else:
+                print(Counter(f"{'+'.join(r['want']) or 'good'} -> {'+'.join(r['got']) or 'good'}" for r in wrong))
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    print(json.dumps({"sets": every, "peak_mb_with_generator": round(peak)}, ensure_ascii=False), file=sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
