@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from flask import Flask, Response, current_app, request, session
 from kiosk.db import BEIJING, now
 from kiosk.orders.book import House
 from kiosk.views import visit
-from kiosk.views.language import locale
+from kiosk.views.language import in_template, locale, plural_in_template
 
 CSP = "; ".join(
     (
@@ -82,7 +83,29 @@ def _headers(response: Response) -> Response:
     return response
 
 
+def _addresses(app: Flask) -> Callable[..., str]:
+    """``url_for`` for templates, which remembers the addresses that never change: pages without a name in them,
+    and files.
+    """
+    known: dict[tuple[str, str], str] = {}
+
+    def address(endpoint: str, **values: Any) -> str:
+        names = set(values)
+        if names and not (endpoint == "static" and names == {"filename"}):
+            return app.url_for(endpoint, **values)
+        key = (endpoint, values.get("filename", ""))
+        if key not in known:
+            known[key] = app.url_for(endpoint, **values)
+        return known[key]
+
+    return address
+
+
 def init(app: Flask) -> None:
+    app.jinja_env.globals["url_for"] = _addresses(app)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=in_template, ngettext=plural_in_template, newstyle=True
+    )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
