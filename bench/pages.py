@@ -73,7 +73,7 @@ def main() -> None:
         client, token, address = prepared(app)
         page = client.get(address)
         assert page.status_code == 200, page.location
-        answers = {"csrf_token": token, "person_mobile": "13900000001", "email": "a@example.com"}
+        answers = {"csrf_token": token, "mobile": "13900000001", "email": "a@example.com"}
         base = hello()
         floor = cpu(lambda: base.get("/"), options.rounds, 200)
         form = cpu(lambda: client.get(address), options.rounds, 40)
@@ -81,7 +81,7 @@ def main() -> None:
 
         def step() -> None:
             mobile = f"139{next(counter) % 10**8:08d}"
-            answer = client.post(address, data={**answers, "person_mobile": mobile})
+            answer = client.post(address, data={**answers, "mobile": mobile})
             assert answer.status_code == 303, answer.text
 
         journalled = cpu(step, options.rounds, 20)
