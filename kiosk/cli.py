@@ -27,6 +27,9 @@ ROOMS = {
     "ime": "kiosk.ime.cli:ime",
     "clerk": "kiosk.orders.clerk_cli:clerk",
     "review": "kiosk.orders.cli:review",
+    "reconcile": "kiosk.worker.money_cli:reconcile",
+    "invoice": "kiosk.worker.money_cli:invoice",
+    "merchant": "kiosk.worker.money_cli:merchant",
 }
 audit = AppGroup("audit", help="The journal and its hash chain.")
 orders = AppGroup("order", help="Orders and their time lines.")
