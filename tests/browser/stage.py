@@ -34,6 +34,7 @@ ANSWERS = {
     "address": "湖南省益阳市赫山区迎宾东路355号公共资源交易中心2楼",
     "email": "shifan@example.com",
     "seal_type": "template",
+    "revoke_cause": "lost",
 }
 
 
@@ -81,10 +82,16 @@ class Stage:
         return {"name": "kiosk", "value": serializer.dumps(kept), "url": self.url}
 
     def at(self, code: str, service: str = "renew", kind: str = "unit", **more: Any) -> Scene:
-        """A visitor who has done everything before step ``code``. ``more``: see :meth:`_furnish`."""
+        """A visitor who has done everything before step ``code``; ``known`` is added to the order's data.
+
+        ``service`` may name its scheme, as ``shared/query``. The rest of ``more``: see :meth:`_furnish`.
+        """
+        scheme, _, named = service.rpartition("/")
+        known = more.pop("known", {})
         with self.app.app_context(), write() as session:
-            order = self.house.open_order(session, "yiyang", service, kind)
+            order = self.house.open_order(session, scheme or "yiyang", named, kind)
             self._fill(order)
+            self.house.put_data(order, {**self.house.data(order), **known})
             way = journey.steps(self.house, order, self.house.data(order))
             codes = [step.code for step in way]
             for step in way[: codes.index(code)]:
@@ -132,7 +139,7 @@ class Stage:
         effect: tuple[str, str, str, str | None] | None = None,
         facts: dict[str, Any] | None = None,
         picture: list[str] | None = None,
-        payment: bool = False,
+        payment: str = "",
         certificate: bool = False,
         work: tuple[str, ...] = (),
     ) -> None:
@@ -150,19 +157,19 @@ class Stage:
         if picture is not None:
             self._picture(session, order, code.removeprefix("material-"), "refused" if picture else "good", picture)
         if payment:
-            session.add(self._payment(order))
+            session.add(self._payment(order, payment))
         if certificate:
             ends = now() + dt.timedelta(days=395)
             row = Certificate(order_id=order.id, request_id=f"r{order.id}", token_serial="8801000000000017")
             row.serial, row.not_after = "4f3a9c0011223344", ends
             session.add(row)
 
-    def _payment(self, order: Order) -> Payment:
+    def _payment(self, order: Order, channel: str) -> Payment:
         return Payment(
             order_id=order.id,
             attempt=1,
             out_trade_no=f"{order.number}01",
-            channel="wechat",
+            channel=channel,
             state=PaymentState.PENDING,
             amount=order.amount or 0,
             code_url="weixin://wxpay/bizpayurl?pr=stage",
@@ -190,6 +197,9 @@ def scenes(stage: Stage) -> dict[str, Scene]:
     """Every kind of page, by name."""
     failed, waiting = EffectState.FAILED, EffectState.WAITING
     both = {"faults": [], "channels": ["wechat", "alipay"]}
+    sent = {"sms": {"phone": "13812345678", "at": now().isoformat()}}
+    certificate = {"certificate": "4f3a9c0011223344", "name": COMPANIES[0].name, "state": "active"}
+    certificate |= {"not_after": (now() + dt.timedelta(days=200)).isoformat()}
     preflight = ("preflight", "", str(EffectState.DONE), None)
     return {
         "home": Scene("/"),
@@ -215,7 +225,17 @@ def scenes(stage: Stage) -> dict[str, Scene]:
         "pay-checking": stage.after(State.PAYING, effect=("preflight", "", EffectState.RUNNING, None)),
         "pay-faults": stage.after(State.PAYING, effect=preflight, facts={"faults": ["paper_out"], "channels": []}),
         "pay-choose": stage.after(State.PAYING, effect=preflight, facts=both),
-        "pay-code": stage.after(State.PAYING, payment=True, effect=preflight, facts=both),
+        "pay-code": stage.after(State.PAYING, payment="wechat", effect=preflight, facts=both),
+        "pay-card": stage.after(State.PAYING, payment="pos", effect=preflight, facts=both),
+        "pay-voucher": stage.after(State.PAYING, payment="transfer", effect=preflight, facts=both),
+        "number": stage.at("number", "revoke"),
+        "sms": stage.at("sms", "revoke"),
+        "sms-sent": stage.at("sms", "revoke", known=sent),
+        "certificate": stage.at("certificate", "revoke", known={**sent, "found": [certificate]}),
+        "warning": stage.at("warning", "revoke", known=sent),
+        "reset-pin": stage.at("new_pin", "realestate/unlock"),
+        "query": stage.at("way", "shared/query"),
+        "history": stage.at("history", "shared/query", known={"way": "card"}),
         "work": stage.after(State.WRITING, work=("write.key", "ca.issue", "write.certificate")),
         "work-pin": stage.after(State.WRITING, effect=("write.key", "0", waiting, "pin_needed")),
         "work-clerk": stage.after(State.CLERK),
