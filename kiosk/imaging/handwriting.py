@@ -26,7 +26,7 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     own = _main(marks)
     if own is None:
         marks = strokes.split(page, cell, frame.valid, faint=True)
-        own = _main(marks)
+        own = _main(marks, 5.0)
     if own is None:
         return None
     found = Finding()
@@ -47,12 +47,16 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     return found
 
 
-def _main(marks: Marks) -> Pixels | None:
+def _main(marks: Marks, least_mm2: float = 1.5) -> Pixels | None:
     """The own ink without specks; None when less than a short stroke is left."""
+    if least_mm2 > 2:
+        inner = np.zeros_like(marks.own)
+        inner[8:-8, 8:-8] = 255
+        marks.own = cv2.morphologyEx(cv2.bitwise_and(marks.own, inner), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     joined = cv2.dilate(marks.own, np.ones((25, 25), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     inked = np.bincount(labels[marks.own > 0], minlength=count) / WORK**2
-    keep = (np.maximum(stats[:, 2], stats[:, 3]) - 24 > 4.0 * WORK) & (inked > 1.5)
+    keep = (np.maximum(stats[:, 2], stats[:, 3]) - 24 > 4.0 * WORK) & (inked > least_mm2)
     keep[0] = False
     if not keep.any():
         return None
@@ -184,6 +188,8 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
 
 def _repeated(m: dict[str, float]) -> bool:
     """A double strike: a clear echo, or for a square seal a weaker one that also spoils its outline."""
+    if m["border_mm"] < BORDER_MM:
+        return m["echo"] > 1.2 * ECHO_PEN
     if not m["coloured"]:
         return m["echo"] > ECHO_PEN
     return m["echo"] > ECHO_SEAL or (m["echo"] > 4.05 and m["missing"] > 0.06)

@@ -59,7 +59,7 @@ def _largest_gap(inked: Pixels) -> tuple[int, int]:
 
 
 def same_name(read: str, name: str) -> bool:
-    """True if the words read are the name, wherever on the ring reading began, allowing for one or two misread signs."""
+    """True if the words read are the name, wherever on the ring reading began; one misread sign is allowed."""
     read, name = (re.sub(r"[^\u3400-\u9fffA-Za-z0-9]", "", text) for text in (read, name))
     if not read or not name:
         return False

@@ -89,7 +89,7 @@ def _words(mask: Pixels) -> list[tuple[int, int, int, int]]:
     """Boxes (x0, y0, x1, y1) of lines of print: glyph-sized marks in a level row, evenly high."""
     _count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     w, h, area = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT], stats[:, cv2.CC_STAT_AREA]
-    small = (np.maximum(w, h) <= GLYPH_MM * WORK) & (area > 4)
+    small = (h <= GLYPH_MM * WORK) & (w <= 6 * GLYPH_MM * WORK) & (area > 4)
     small[0] = False
     glyphs = small.astype(np.uint8)[labels] * 255
     rows = cv2.morphologyEx(glyphs, cv2.MORPH_CLOSE, np.ones((3, round(3.0 * WORK)), np.uint8))
@@ -97,7 +97,7 @@ def _words(mask: Pixels) -> list[tuple[int, int, int, int]]:
     n, marks, spans, _ = cv2.connectedComponentsWithStats(rows, connectivity=8)
     for k in range(1, n):
         x, y, wide, high, _ = (int(v) for v in spans[k])
-        if not 1.6 * WORK < high < 6.5 * WORK or wide < 6.0 * WORK or wide < 1.6 * high:
+        if not 1.6 * WORK < high < 6.5 * WORK or wide < 9.0 * WORK or wide < 2.0 * high:
             continue
         part = glyphs[y : y + high, x : x + wide] > 0
         if _level(part & (marks[y : y + high, x : x + wide] == k)):
