@@ -129,7 +129,8 @@ class Judge:
                 before = captured.get(number)
                 told = before is not None and datetime.fromtimestamp(before, UTC) <= said[number]
                 self._must(told, "I7", number)
-        self._must(not any(opened.values()), "I3", dict(opened) if any(opened.values()) else "")
+        for order_id, count in opened.items():
+            self._must(not count, "I3", f"order {order_id}: {count} open")
 
     def _secrets(self) -> None:
         merchant = self.drill.home / "sim" / "gateways" / "merchant"

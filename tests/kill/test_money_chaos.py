@@ -25,12 +25,12 @@ CHAOS = 0.12  # share of all exchanges with the gateways that go wrong
 pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("money_chaos")]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(660)
 def test_chaos(tmp_path: Path) -> None:
     with Drill(tmp_path / "home", ORDERS) as drill:
         drill.ask("gateways", "chaos", rate=CHAOS, seed=20261121)
         drill.start_worker()
-        drill.run(480)
+        drill.run(520)
         drill.ask("gateways", "calm")
         judge = Judge(drill)
         assert judge.violations() == []
