@@ -7,7 +7,8 @@ from pathlib import Path
 from flask import Flask
 from flask_migrate import Migrate
 
-from kiosk import catalogue, cli, config, db, views
+from kiosk import cli, config, db, views
+from kiosk.catalogue.shelf import Shelf
 from kiosk.orders.book import House
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
@@ -33,8 +34,8 @@ def build(settings: config.Settings) -> Flask:
         CA_HOME=str(settings.ca_home),
         WTF_CSRF_TIME_LIMIT=None,
     )
-    operator = Path(settings.catalogue_folder) if settings.catalogue_folder else None
-    app.extensions["house"] = House(settings, catalogue.load(operator), vault, SealedFiles(settings.files, vault))
+    operator = Path(settings.catalogue_folder) if settings.catalogue_folder else settings.home / "catalogue"
+    app.extensions["house"] = House(settings, Shelf(operator), vault, SealedFiles(settings.files, vault))
     db.init(app)
     migrate.init_app(app, db.db, directory=str(Path(__file__).parent.parent / "migrations"), render_as_batch=True)
     views.init(app)

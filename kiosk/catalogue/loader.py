@@ -53,6 +53,10 @@ class Catalogue:
         canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
+    def of(self, version: str) -> Catalogue:
+        """The catalogue an order of that version is carried out by; a fixed catalogue knows only itself."""
+        return self
+
 
 def load(folder: Path | None = None) -> Catalogue:
     """The shipped catalogue, with an operator's folder over it. Raises CatalogueError for the first wrong file."""

@@ -39,7 +39,7 @@ class House:
     def offer(self, order: Order) -> tuple[Scheme, Service, Offer]:
         """The scheme, service and offer an order is about."""
         try:
-            scheme = self.catalogue.schemes[order.scheme]
+            scheme = self.catalogue.of(order.catalogue_version).schemes[order.scheme]
             service = scheme.services[order.service]
             return scheme, service, service.offers[Kind(order.kind)]
         except (KeyError, ValueError) as error:

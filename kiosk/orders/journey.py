@@ -103,7 +103,7 @@ def _query_steps(house: House, order: Order, data: dict[str, Any]) -> list[Step]
 
 def _form_steps(house: House, order: Order, data: dict[str, Any], offer: Offer) -> list[Step]:
     """One page for each group in which something is still to be asked (or was asked before)."""
-    form = house.catalogue.schemes[order.scheme].forms[offer.form]
+    form = house.offer(order)[0].forms[offer.form]
     read, typed = prefilled(house, order, data), data.get("form", {})
     out = []
     for code, fields in form.groups:

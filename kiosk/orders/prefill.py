@@ -21,8 +21,8 @@ def is_agent(data: dict[str, Any]) -> bool:
 
 def form_fields(house: House, order: Order) -> tuple[FormField, ...]:
     """All fields of the order's form."""
-    _, _, offer = house.offer(order)
-    return house.catalogue.schemes[order.scheme].forms[offer.form].fields
+    scheme, _, offer = house.offer(order)
+    return scheme.forms[offer.form].fields
 
 
 def sources(order: Order, data: dict[str, Any]) -> dict[str, str]:

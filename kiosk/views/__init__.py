@@ -6,7 +6,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 from htmx_flask import Htmx
 
-from kiosk.views import bench, errors, frame, home, ime, journey, notify, query
+from kiosk.views import admin, bench, clerk, errors, frame, home, ime, journey, notify, query
 from kiosk.views.language import babel, locale
 
 csrf = CSRFProtect()
@@ -19,7 +19,8 @@ def init(app: Flask) -> None:
     babel.init_app(app, locale_selector=locale, default_locale="zh", default_timezone="Asia/Shanghai")
     frame.init(app)
     errors.init(app)
-    for room in (home, journey, query, ime, notify):
+    clerk.init(app)
+    for room in (home, journey, query, ime, notify, clerk, admin):
         app.register_blueprint(room.blueprint)
     csrf.exempt(notify.blueprint)
     if app.extensions["house"].settings.simulators:

@@ -16,6 +16,7 @@ from kiosk.ca.connector import CaError
 from kiosk.db import db, now, write
 from kiosk.hardware.errors import DeviceBusy, DeviceError
 from kiosk.hardware.health import Health, Level
+from kiosk.orders import standing
 from kiosk.orders.models import DeviceHealth
 from kiosk.worker.world import World
 
@@ -105,7 +106,16 @@ def watch(app: Flask, world: World, stopped: threading.Event) -> None:
     while not stopped.is_set():
         with app.app_context():
             keep(probe(world))
-        stopped.wait(EVERY)
+        _pause(app, stopped)
+
+
+def _pause(app: Flask, stopped: threading.Event) -> None:
+    """Wait for the next round; a self-test that is asked for cuts it short."""
+    since, until = now(), time.monotonic() + EVERY
+    while not stopped.wait(1.0) and time.monotonic() < until:
+        with app.app_context():
+            if standing.self_test_asked(db.session(), since):
+                return
 
 
 def fresh(wait: float = 15.0) -> dict[str, Health]:

@@ -28,7 +28,7 @@ from kiosk.hardware.errors import (
     TokenMissing,
     TokenRemoved,
 )
-from kiosk.orders import fulfil, journey, writing
+from kiosk.orders import fulfil, journey, standing, writing
 from kiosk.orders.models import Certificate
 from kiosk.orders.people import holders
 from kiosk.orders.states import State
@@ -146,7 +146,9 @@ class TokenAdopt(TokenHandler):
         return Done()
 
     def conclude(self, job: Job, done: Done) -> None:
-        certificate_of(job).state = "adopted"
+        certificate = certificate_of(job)
+        certificate.state = "adopted"
+        standing.used(job.session, job.house, certificate.token_serial, job.order)
         writing.go_on(job.session, job.house, job.order)
 
 
