@@ -35,6 +35,7 @@ class Devices(Part):
     ukey_module: str = "/usr/lib/softhsm/libsofthsm2.so"  # PKCS#11 module of the UKey vendor
     ukey_config: str = ""  # SOFTHSM2_CONF for the simulated drawer
     pos: str = ""  # serial port of the POS terminal
+    pos_profile: str = ""  # the acquirer's TOML file for it; empty = generic
     blank_pin: str = Field(default="12345678", repr=False)  # factory PIN of blank UKeys in stock
 
 
@@ -45,6 +46,7 @@ class Sms(Part):
 
 class Settings(Part):
     home: Path = Path("var")
+    secrets_folder: str = ""  # where master.key is, such as a service manager's credentials; empty = in home
     role: Literal["kiosk", "centre"] = "kiosk"
     kiosk_id: str = Field(default="K001", pattern=r"^[A-Z][A-Z0-9]{2,5}$")
     epoch: int = 1  # raised when the disk of a kiosk was replaced
@@ -87,7 +89,7 @@ class Settings(Part):
 
     @property
     def secrets(self) -> Path:
-        return self.home / "secrets"
+        return Path(self.secrets_folder) if self.secrets_folder else self.home / "secrets"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Vault:
             raise VaultError("the master key has 32 bytes")
         self._wrap = self._derive(master, b"wrap order keys")
         self._blind = self._derive(master, b"blind index")
+        self._others = self._derive(master, b"other purposes")
 
     @staticmethod
     def _derive(master: bytes, purpose: bytes) -> bytes:
@@ -74,6 +75,10 @@ class Vault:
                 file.flush()
                 os.fsync(file.fileno())
         return cls(path.read_bytes())
+
+    def derived(self, purpose: str) -> bytes:
+        """A 32-byte key for one purpose outside the orders, the same for the same kiosk and purpose."""
+        return self._derive(self._others, purpose.encode())
 
     def new_key(self, owner: str) -> bytes:
         """A fresh data key, wrapped for ``owner`` (an order's number)."""
