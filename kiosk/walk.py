@@ -17,7 +17,7 @@ import httpx
 from kiosk.walk_page import PageForm
 from kiosk.walk_persona import BLANK, NEEDS_BLANK, NEW_PIN, PIN, USUAL, fitting, page_for, persona
 
-TIMEOUT = 180.0
+TIMEOUT = 90.0
 ENDS = ("/done", "/o/history")
 
 
@@ -177,8 +177,7 @@ class Customer:
             self.device("id_card")
             self.hand("id_reader", "lift")
         elif code == "token":
-            self.hand("ukeys", "insert", name=self.persona["token"])
-            self.device("token")
+            self.token()
         elif code == "pin":
             self.post(self.page.action, {"pin": self.persona["pin"]})
             self.settled("pin")
@@ -221,6 +220,24 @@ class Customer:
         if ("action", "next") not in self.page.buttons:
             raise Stuck(f"{code}: {'; '.join(self.page.warnings)}")
         self.post(self.page.action, {"action": "next"})
+
+    def token(self) -> None:
+        """Put the UKey in; where a new one is wanted and this one was used before, take another from the stock."""
+        self.hand("ukeys", "insert", name=self.persona["token"])
+        try:
+            self.device("token")
+        except Stuck as stuck:
+            if "不是新的" not in str(stuck):
+                raise
+            self.change_token()
+            self.device("token")
+
+    def change_token(self) -> None:
+        """Pull the UKey and put a new one in."""
+        for name in self.bench()["states"]["ukeys"]["inserted"]:
+            self.hand("ukeys", "remove", name=name)
+        self.persona["token"] = self.blank_token()["name"]
+        self.hand("ukeys", "insert", name=self.persona["token"])
 
     def sms(self) -> None:
         """Ask for a code, read it off the phone, type it in."""
@@ -332,12 +349,9 @@ class Customer:
 
     def next_token(self) -> None:
         """The next applicant's UKey."""
-        for name in self.bench()["states"]["ukeys"]["inserted"]:
-            self.hand("ukeys", "remove", name=name)
-        self.persona["token"] = self.blank_token()["name"]
+        self.change_token()
         self.used.add(self.persona["token"])
         self.pins[self.persona["token"]] = NEW_PIN
-        self.hand("ukeys", "insert", name=self.persona["token"])
         self.wait(lambda: "下一个新 UKey" not in " ".join(self.page.warnings), "the next UKey")
 
     def papers(self) -> None:

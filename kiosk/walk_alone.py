@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kiosk.supervise import free_port
 from kiosk.walk import Customer
+from kiosk.walk_all import good, walk_all
 
 
 def main() -> int:
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--kind", choices=["unit", "personal"], default="unit")
     parser.add_argument("--years", type=int, default=1)
     parser.add_argument("--ukey", default="", help="name of the demo UKey; empty takes a fitting one")
+    parser.add_argument("--all", action="store_true", help="every cell of the catalogue's table")
     parser.add_argument("--home", type=Path, help="use and keep this folder instead of a temporary one")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kiosk-walk-") as temporary:
@@ -51,7 +53,10 @@ def walk(home: Path, options: argparse.Namespace) -> dict[str, object]:
                 break
         else:
             raise SystemExit("the kiosk did not start")
-        customer = Customer(f"http://127.0.0.1:{port}")
+        customer = Customer(f"http://127.0.0.1:{port}", environ)
+        if options.all:
+            cells = walk_all(customer)
+            return {"outcome": "done" if good(cells) else "stuck", "cells": cells}
         report = customer.walk(options.scheme, options.service, options.kind, options.years, options.ukey)
         sys.stdout.write(customer.told(report) + "\n")
         return report

@@ -23,8 +23,10 @@ def work_of(service: Service) -> str:
     """``new`` (keys and certificates are made), ``same`` (the PIN is set anew), ``none`` (the CA alone acts), ``look``
     (nothing is changed).
     """
-    known = shipped().causes_of(service.operation)
-    return known[0].key_operation if known else "look"
+    kinds = {cause.key_operation for cause in shipped().causes_of(service.operation, by="user")}
+    if not kinds:
+        return "look"
+    return kinds.pop() if len(kinds) == 1 else "none"  # causes shared with replacement: here the CA alone acts
 
 
 def certifies(service: Service) -> bool:
