@@ -35,19 +35,23 @@ def written() -> set[str]:
         directory_filter=lambda name: not Path(name).name.startswith("."),
     )
     texts = {message for _, _, message, _, _ in found if isinstance(message, str)}
-    return {text for text in texts | set(_waiting()) if any(ord(letter) > 127 for letter in text)}
+    return {text for text in texts | set(_tables()) if any(ord(letter) > 127 for letter in text)}
 
 
-def _waiting() -> Iterator[str]:
-    """The title and the text of each page that waits for a device: plain tuples, translated when drawn."""
+def _tables() -> Iterator[str]:
+    """Texts of plain tables in the views (capital names, and ``waiting`` of a page), translated when drawn."""
     for path in sorted((PACKAGE / "views").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Assign) and any(
-                isinstance(t, ast.Name) and t.id == "waiting" for t in node.targets
-            ):
-                for part in node.value.elts if isinstance(node.value, ast.Tuple) else ():
-                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                        yield part.value
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict | ast.Tuple):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                if any(isinstance(t, ast.Name) and (t.id.isupper() or t.id == "waiting") for t in targets):
+                    yield from _constants(node.value)
+
+
+def _constants(table: ast.expr) -> Iterator[str]:
+    for node in ast.walk(table):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
 
 
 def named() -> dict[str, str]:

@@ -205,6 +205,8 @@ def scenes(stage: Stage) -> dict[str, Scene]:
         "home": Scene("/"),
         "home-many": Scene("/?scheme=realestate"),
         "platforms": Scene("/?platforms=1"),
+        "points": Scene("/?scheme=realestate&platforms=1"),
+        "find": Scene("/?find=1"),
         "service": Scene("/s/yiyang/renew"),
         "service-unit": Scene("/s/yiyang/renew?kind=unit"),
         "agreement": stage.at("agree-privacy"),
