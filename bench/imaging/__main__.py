@@ -114,7 +114,8 @@ def table(told: dict[str, Any]) -> str:
     ]
     for label, row in told["labels"].items():
         lines.append(
-            f"{label:<15}{row['pages']:>5}  {show(row['recall'])}  {show(row['precision'])}     {show(row['false_alarm'])}"
+            f"{label:<15}{row['pages']:>5}  {show(row['recall'])}  {show(row['precision'])}"
+            f"     {show(row['false_alarm'])}"
         )
     return "\n".join(lines)
 

@@ -90,7 +90,8 @@ def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
 
 def _touched(rim: Pixels, labels: NDArray[Any], count: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """How many rim pixels each component touches, and whether they lie on opposite sides of the picture."""
-    rows, cols = np.nonzero(rim)
+    spots = cv2.findNonZero(rim).reshape(-1, 2)
+    cols, rows = spots[:, 0], spots[:, 1]
     owner = labels[rows, cols]
     touching = np.bincount(owner, minlength=count)
     height, width = rim.shape

@@ -98,11 +98,11 @@ def clusters(
 def judge(frame: Frame, page: Layout, cell: Cell, lines: list[tuple[str, float]]) -> Finding | None:
     """Judge what stands in the box; None if nothing does."""
     mask, coloured = seal_mask(page, cell)
-    if not mask.any():
+    if cv2.countNonZero(mask) == 0:
         return None
     found = Finding()
-    rows, cols = np.nonzero(mask)
-    box = (cols.min() / WORK, rows.min() / WORK, cols.max() / WORK, rows.max() / WORK)
+    x, y, wide, high = cv2.boundingRect(mask)
+    box = (x / WORK, y / WORK, (x + wide - 1) / WORK, (y + high - 1) / WORK)
     rough = None if square(mask) else circles.rough(mask, WORK)
     found.measures["support"] = rough.support if rough else 0.0
     if rough is None or rough.support < 0.3:
@@ -247,7 +247,7 @@ def _twin(found: Finding, own: Pixels, fine: Circle) -> None:
     """If the outline is a little long: do two equal rings side by side explain it? Looks at their inner arcs."""
     found.measures["twin"] = 0.0
     half = found.measures["oval"] * fine.radius / 2
-    if found.measures["oval"] < 0.011:
+    if found.measures["oval"] < 0.011 or found.measures["inside_px"] < -1.5:
         return
     ring = circles.polar(own, fine.x, fine.y, fine.radius + 2 * FINE)
     solid = max(20.0, float(np.percentile(ring[:, int(fine.radius - 2 * FINE) :].max(axis=1), 60)))

@@ -26,9 +26,9 @@ def coverage(ink: Pixels, own: Pixels, keep: Pixels | None) -> Pixels:
     strong = inside[inside > 24]
     if strong.size < 20:
         return np.zeros(own.shape, np.uint8)
-    solid = float(np.percentile(strong, 80))
-    local = cv2.GaussianBlur(cv2.dilate(own, np.ones((9, 9), np.uint8)), (0, 0), 6).astype(np.float32)
-    base = np.clip(0.45 * solid + 0.55 * np.minimum(local, 1.15 * solid), 0.55 * solid, None)
+    solid = float(np.percentile(strong, 88))
+    local = cv2.blur(cv2.blur(cv2.dilate(own, np.ones((9, 9), np.uint8)), (13, 13)), (13, 13)).astype(np.float32)
+    base = np.clip(0.8 * solid + 0.2 * np.minimum(local, 1.2 * solid), 0.6 * solid, None)
     share: Float = own.astype(np.float32) / base
     out: Pixels = np.clip(share * 255, 0, 255).astype(np.uint8)
     out[share < 0.12] = 0

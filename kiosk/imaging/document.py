@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from kiosk.imaging import optics
 from kiosk.imaging.frame import scan_dpi
 from kiosk.imaging.pictures import Decoded, Pixels, decode
-from kiosk.imaging.sheet import find_sheet
+from kiosk.imaging.sheet import RATIO, find_sheet, whole
 from kiosk.imaging.verdict import DocumentVerdict, Fault
 
 KINDS = ("licence", "id_front", "id_back", "form", "letter", "permit", "seal_sheet", "voucher", "photo")
@@ -76,8 +76,10 @@ def _page(seen: Decoded) -> _Page:
     """The page at about 150 dpi, straightened if it is a photo of a sheet."""
     scanned = scan_dpi(seen, None) is not None
     corners = None if scanned else find_sheet(seen.rgb)
-    if corners is not None:
+    if corners is not None and whole(corners, seen.rgb):
         return _Page(straightened(seen.rgb, corners), corners, False)
+    height, width = sorted(seen.rgb.shape[:2], reverse=True)
+    scanned = scanned or any(abs(height / width / ratio - 1) < 0.035 for ratio in (RATIO, CARD_RATIO))
     factor = min(1.0, PAGE_SIDE / max(seen.rgb.shape[:2]))
     size = (max(1, round(seen.rgb.shape[1] * factor)), max(1, round(seen.rgb.shape[0] * factor)))
     rgb = seen.rgb if factor == 1.0 else cv2.resize(seen.rgb, size, interpolation=cv2.INTER_AREA)

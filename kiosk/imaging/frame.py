@@ -146,7 +146,7 @@ def skew(rgb: Pixels) -> float:
     _, mask = cv2.threshold(dark, 22, 255, cv2.THRESH_BINARY)
     thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))
     runs = cv2.bitwise_and(mask, cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, 17), np.uint8)))
-    found = cv2.HoughLinesP(runs, 1, math.pi / 720, 50, minLineLength=60, maxLineGap=3)
+    found = cv2.HoughLinesP(runs, 1, math.pi / 360, 50, minLineLength=60, maxLineGap=3)
     if found is None:
         return 0.0
     ends: Float = found.reshape(-1, 4).astype(np.float32)

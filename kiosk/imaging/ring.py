@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import re
 
@@ -14,7 +13,6 @@ from kiosk.imaging.pictures import Pixels
 
 PAD_MM = 0.8
 OUTER, INNER = 0.955, 0.6
-ALIKE = 0.8
 
 
 def strip(seal_png: bytes, height: int = 64) -> Pixels | None:
@@ -59,11 +57,6 @@ def _largest_gap(inked: Pixels) -> tuple[int, int]:
 
 
 def same_name(read: str, name: str) -> bool:
-    """True if the words read are the name, wherever on the ring reading began; one misread sign is allowed."""
+    """True if the whole name stands in the words read, wherever on the ring reading began."""
     read, name = (re.sub(r"[^\u3400-\u9fffA-Za-z0-9]", "", text) for text in (read, name))
-    if not read or not name:
-        return False
-    if name in read + read:
-        return True
-    turned = [read[k:] + read[:k] for k in range(len(read))]
-    return max(difflib.SequenceMatcher(None, text, name).ratio() for text in turned) >= 1 - 2.01 / (2 * len(name))
+    return bool(name) and name in read + read

@@ -24,8 +24,39 @@ def find_sheet(rgb: Pixels) -> NDArray[Any] | None:
     rough = _rough(small)
     if rough is None:
         return None
-    corners = _fine(rgb, (rough + 0.5) / scale - 0.5)
+    cut = _cut_sides(rough, small.shape[1], small.shape[0])
+    corners = _fine(rgb, (rough + 0.5) / scale - 0.5, cut)
+    if len(cut) == 1:
+        corners = _completed(corners, cut[0], height > width)
     return _upright(corners)
+
+
+def whole(corners: NDArray[Any], rgb: Pixels) -> bool:
+    """True if all four corners lie in the picture, off its edge."""
+    height, width = rgb.shape[:2]
+    slack = 0.004 * max(height, width)
+    inside = (corners > slack) & (corners < np.array([width, height]) - 1 - slack)
+    return bool(inside.all())
+
+
+def _cut_sides(quad: NDArray[Any], width: int, height: int) -> list[int]:
+    """Sides (k: corner k to k + 1) that lie on the picture's own edge."""
+    near = 5.0
+    at = [quad[:, 0] < near, quad[:, 1] < near, quad[:, 0] > width - 1 - near, quad[:, 1] > height - 1 - near]
+    return [k for k in range(4) if any(edge[k] and edge[(k + 1) % 4] for edge in at)]
+
+
+def _completed(corners: NDArray[Any], cut: int, portrait: bool) -> NDArray[Any]:
+    """Where the corners beyond the picture's edge must be, A4's proportions given."""
+    out = corners.copy()
+    near, far = (cut, (cut + 1) % 4), ((cut + 3) % 4, (cut + 2) % 4)
+    opposite = out[far[1]] - out[far[0]]
+    level = abs(opposite[0]) > abs(opposite[1])
+    length = float(np.linalg.norm(opposite)) * (RATIO if level == portrait else 1 / RATIO)
+    for corner, base in zip(near, far, strict=True):
+        along = out[corner] - out[base]
+        out[corner] = out[base] + along / max(1.0, float(np.linalg.norm(along))) * length
+    return out
 
 
 def _rough(small: Pixels) -> NDArray[Any] | None:
@@ -72,13 +103,13 @@ def _four_sides(hull: NDArray[Any]) -> NDArray[Any] | None:
     return None
 
 
-def _fine(rgb: Pixels, rough: NDArray[Any]) -> NDArray[Any]:
+def _fine(rgb: Pixels, rough: NDArray[Any], cut: list[int]) -> NDArray[Any]:
     """Move each side onto the strongest edge near it, measured across the side in full pixels."""
     lines = []
     middle = rough.mean(axis=0)
     for k in range(4):
         a, b = rough[k], rough[(k + 1) % 4]
-        lines.append(_side(rgb, a, b, middle))
+        lines.append((a, (b - a) / np.linalg.norm(b - a)) if k in cut else _side(rgb, a, b, middle))
     corners = []
     for k, before in zip(range(4), itertools.islice(itertools.cycle([3, 0, 1, 2]), 4), strict=True):
         corners.append(_crossing(lines[before], lines[k], rough[k]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import struct
@@ -102,10 +103,8 @@ def test_random_bytes_after_an_honest_header_never_crash() -> None:
         spoiled = bytearray(JPEG)
         for at in rng.integers(20, len(spoiled), 30):
             spoiled[at] = int(rng.integers(256))
-        try:
-            decode(bytes(spoiled))
-        except PictureRefused as refused:
-            assert refused.code
+        with contextlib.suppress(PictureRefused):
+            assert decode(bytes(spoiled)).rgb.ndim == 3
 
 
 def test_normalise_gives_a_plain_jpeg() -> None:
