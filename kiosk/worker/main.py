@@ -13,6 +13,7 @@ from types import FrameType
 
 from flask import Flask
 
+from kiosk import notify_systemd
 from kiosk.orders.book import House
 from kiosk.worker import health
 from kiosk.worker.effects import HANDLERS
@@ -73,8 +74,11 @@ def main(app: Flask) -> int:
         thread.start()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
+    notify_systemd.notify("READY=1")
+    pulse = notify_systemd.Pulse()
     while not stopped.wait(0.5):
-        pass
+        pulse.beat(lambda: all(thread.is_alive() for thread in threads))
+    notify_systemd.notify("STOPPING=1")
     for thread in threads:
         thread.join(timeout=5)
     server.close()
