@@ -21,6 +21,7 @@ from kiosk.orders.book import House
 from kiosk.orders.models import Order
 
 ROOMS = {
+    "backup": "kiosk.backup:backup",
     "catalogue": "kiosk.catalogue.cli:catalogue",
     "ca": "kiosk.ca.cli:ca",
     "seal": "kiosk.imaging.cli:seal",
