@@ -91,6 +91,8 @@ def _addresses(app: Flask) -> Callable[..., str]:
 
     def address(endpoint: str, **values: Any) -> str:
         names = set(values)
+        if endpoint.startswith("."):  # relative to the request's own blueprint
+            return app.url_for(endpoint, **values)
         if names and not (endpoint == "static" and names == {"filename"}):
             return app.url_for(endpoint, **values)
         key = (endpoint, values.get("filename", ""))

@@ -1,4 +1,4 @@
-"""Every page × every role: who may not, is refused; nobody is let in without signing in; no page offers what is refused."""
+"""Every page × every role: who may not, is refused; nobody gets in without signing in; no page offers what is refused."""
 
 from __future__ import annotations
 
@@ -72,6 +72,12 @@ def test_a_session_of_one_place_is_none_in_the_other(app: Flask, staff: dict[str
     other = app.test_client()
     other.set_cookie("staff", token, path="/admin")
     assert other.get("/admin/").status_code == 303
+
+
+def test_pages_of_one_place_lead_to_that_place(app: Flask) -> None:
+    client = app.test_client()
+    for prefix in ("/clerk", "/admin", "/clerk"):
+        assert f'action="{prefix}/sign-in"' in client.get(f"{prefix}/sign-in").get_data(as_text=True)
 
 
 @pytest.mark.parametrize("role", ROLES)
