@@ -80,7 +80,8 @@ def _onward(walk: Walk, code: str) -> str:
         return url_for("journey.resume")
     walk.refresh()
     open_step = journey.first_open(walk.house, order, walk.data, walk.way)
-    if request.form.get("from") == "check":
+    if request.form.get("from") == "check" or order.note == "rejected":
+        pages.PAGES[open_step.kind].enter(walk, open_step)
         return step_address(open_step.code, from_check=open_step.kind != "check")
     codes = [item.code for item in walk.way]
     following = codes[min(codes.index(code) + 1, len(codes) - 1)] if code in codes else open_step.code
