@@ -187,12 +187,12 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
 
 
 def _repeated(m: dict[str, float]) -> bool:
-    """A double strike: a clear echo, or for a square seal a weaker one that also spoils its outline."""
+    """A double strike shows as a clear echo; pen strokes echo by themselves and need a clearer one."""
     if m["border_mm"] < BORDER_MM:
         return m["echo"] > 1.2 * ECHO_PEN
     if not m["coloured"]:
         return m["echo"] > ECHO_PEN
-    return m["echo"] > ECHO_SEAL or (m["echo"] > 4.05 and m["missing"] > 0.06)
+    return m["echo"] > ECHO_SEAL
 
 
 def _settle(found: Finding) -> None:

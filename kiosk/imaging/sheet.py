@@ -63,7 +63,7 @@ def _rough(small: Pixels) -> NDArray[Any] | None:
     """The largest bright four-sided region of about A4's proportions."""
     best, most = None, 0.0
     area = small.shape[0] * small.shape[1]
-    for channel in (small.min(axis=2), small[..., 2], cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)):
+    for channel in (small.min(axis=2), small[..., 2], cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), _unlike_rim(small)):
         smooth = cv2.GaussianBlur(np.ascontiguousarray(channel), (0, 0), 2)
         level, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)
         for limit in (level, level * 0.85, level * 1.12):
@@ -80,10 +80,20 @@ def _rough(small: Pixels) -> NDArray[Any] | None:
                 continue
             inside = cv2.contourArea(quad.astype(np.float32))
             filled = cv2.contourArea(outline) / max(inside, 1)
-            score = _likeness(quad) * filled * math.sqrt(inside / area)
+            score = _likeness(quad) * filled * math.sqrt(inside / area) * _level_sides(quad)
             if inside > 0.15 * area and filled > 0.85 and score > most:
                 best, most = quad, score
     return best
+
+
+def _unlike_rim(small: Pixels) -> Pixels:
+    """How far each pixel's hue is from that of the picture's rim, 0..255: paper against the desk, in any shadow."""
+    smooth = cv2.GaussianBlur(small, (0, 0), 2).astype(np.float32) + 4
+    share = smooth / smooth.sum(axis=2, keepdims=True)
+    rim = np.concatenate([share[:6].reshape(-1, 3), share[-6:].reshape(-1, 3), share[:, :6].reshape(-1, 3)])
+    away = np.abs(share - np.median(rim, axis=0)).sum(axis=2)
+    out: Pixels = np.clip(away / max(1e-3, float(np.percentile(away, 98))) * 230, 0, 255).astype(np.uint8)
+    return out
 
 
 def _likeness(quad: NDArray[Any]) -> float:
@@ -92,6 +102,15 @@ def _likeness(quad: NDArray[Any]) -> float:
     a, b = (sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2
     ratio = max(a, b) / max(1.0, min(a, b))
     return math.exp(-((math.log(ratio / RATIO) / 0.12) ** 2))
+
+
+def _level_sides(quad: NDArray[Any]) -> float:
+    """1 when opposite sides are equally long and nearly parallel, less the more they differ."""
+    side = [quad[(k + 1) % 4] - quad[k] for k in range(4)]
+    long = [float(np.linalg.norm(s)) + 1 for s in side]
+    uneven = abs(math.log(long[0] / long[2])) + abs(math.log(long[1] / long[3]))
+    bent = sum(1 - abs(float(side[k] @ side[k + 2])) / (long[k] * long[k + 2]) for k in (0, 1))
+    return math.exp(-uneven - 6 * bent)
 
 
 def _four_sides(hull: NDArray[Any]) -> NDArray[Any] | None:

@@ -56,7 +56,12 @@ def split(page: Layout, cell: Cell, valid: Pixels, faint: bool = False) -> Marks
         words = _words(free)
         text = np.zeros_like(free)
         own = _without(free, words, text)
+        words += [word for word in _words(_thin(own)) if word not in words]
     is_red = coloured and float(green[vivid > 0].mean()) > 1.3 * float(red[vivid > 0].mean())
+    if is_red:
+        own_red = float(np.median(red[vivid > 0]))
+        _, under = cv2.threshold(red, max(70.0, 2.0 * own_red, own_red + 45), 255, cv2.THRESH_BINARY)
+        text |= cv2.morphologyEx(cv2.bitwise_and(under, free), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     return Marks(x0 / WORK, y0 / WORK, strongest, own, text, rules, words, coloured, is_red)
 
 
@@ -100,9 +105,28 @@ def _words(mask: Pixels) -> list[tuple[int, int, int, int]]:
         if not 1.6 * WORK < high < 6.5 * WORK or wide < 9.0 * WORK or wide < 2.0 * high:
             continue
         part = glyphs[y : y + high, x : x + wide] > 0
-        if _level(part & (marks[y : y + high, x : x + wide] == k)):
+        if not _broad(part) and _level(part & (marks[y : y + high, x : x + wide] == k)):
             found.append((x, y, x + wide, y + high))
     return _joined(found)
+
+
+def _broad(part: NDArray[Any]) -> bool:
+    """True if most of the ink lies in strokes of 0.7 mm and more: no print of this size has them."""
+    drawn = part.astype(np.uint8)
+    broad = cv2.morphologyEx(drawn, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))
+    return int(broad.sum()) > 0.45 * max(1, int(drawn.sum()))
+
+
+def _thin(own: Pixels) -> Pixels:
+    """Ink much thinner than the pen that wrote the rest: print under the writing. Empty for a fine pen."""
+    far = cv2.distanceTransform(own, cv2.DIST_L2, 3)
+    ridge = far[far >= cv2.dilate(far, np.ones((3, 3), np.uint8))]
+    ridge = ridge[ridge > 0]
+    if ridge.size < 30 or float(np.percentile(ridge, 75)) < 2.0:
+        return np.zeros_like(own)
+    k = max(3, round(1.2 * float(np.percentile(ridge, 75))))
+    thick = cv2.dilate(cv2.morphologyEx(own, cv2.MORPH_OPEN, np.ones((k, k), np.uint8)), np.ones((k, k), np.uint8))
+    return cv2.bitwise_and(own, cv2.bitwise_not(thick))
 
 
 def _level(part: NDArray[Any]) -> bool:
