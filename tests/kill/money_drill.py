@@ -33,7 +33,7 @@ from tests.kill.money_worker import scenario
 PIN, SO_PIN = "592741", "87654321"
 BATCH = 40  # orders on one UKey
 AHEAD = 30  # orders that are under way at once
-QR_SECONDS = 8
+QR_SECONDS = 10
 POS = (13, 14)
 ENDED = (State.DONE, State.REFUNDED, State.VOID)
 
@@ -60,8 +60,14 @@ def id_number(index: int) -> str:
 class Drill:
     """Gateways, card terminal, UKeys, CA, database and the dying worker in one folder."""
 
-    def __init__(self, home: Path, orders: int, ways: tuple[int, ...] | None = None) -> None:
-        self.home, self.orders = home, orders
+    def __init__(
+        self,
+        home: Path,
+        orders: int,
+        ways: tuple[int, ...] | None = None,
+        channels: tuple[str, str] = ("wechat", "alipay"),
+    ) -> None:
+        self.home, self.orders, self.channels = home, orders, channels
         self.ways = ways or tuple(range(20))
         home.mkdir(parents=True)
         self.processes: list[subprocess.Popen[str]] = []
@@ -144,6 +150,10 @@ class Drill:
         with self.log.open("w") as out:
             command = [sys.executable, "-m", "tests.kill.money_worker"]
             self.processes.append(subprocess.Popen(command, env=environ, stdout=out, stderr=out, text=True))
+        until = time.monotonic() + 60
+        while "ready" not in self.log.read_text():
+            assert time.monotonic() < until, self.log.read_text()[-2000:]
+            time.sleep(0.1)
 
     def use(self, name: str) -> None:
         """Exactly this UKey is plugged in."""
@@ -171,7 +181,7 @@ class Drill:
                 return
             fulfil.confirm(session, self.house, order)
             effects.cancel(session, order, "preflight")  # printer and scanner are not part of this
-            channel = "pos" if way in POS else ("wechat", "alipay")[(order.id // 20 + way) % 2]
+            channel = "pos" if way in POS else self.channels[(order.id // 20 + way) % 2]
             fulfil.start_payment(session, self.house, order, channel)
             self.buyers.append(Buyer(order.id, way, channel, token))
 

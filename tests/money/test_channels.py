@@ -42,6 +42,17 @@ def test_a_refusal_after_a_lost_answer_is_not_believed(till: Till) -> None:
     assert fresh(payment).order.state == State.WRITING
 
 
+def test_a_number_the_gateway_never_saw_ends_at_once(till: Till) -> None:
+    """Every create was lost on its way and nobody saw a code: nothing to wait for."""
+    payment = till.pay(till.order(), "wechat")
+    fault(till, kind="drop_before", match="wechat.create", times=2)
+    till.engine.step("money")
+    with write() as session:
+        fulfil.cancel_payment(session, till.house, session.merge(payment.order))
+    till.work("money")
+    assert fresh(payment).state == PaymentState.CLOSED
+
+
 def test_cancelled_only_on_the_gateways_word(till: Till) -> None:
     order = till.order()
     payment = till.pay(order, "wechat")

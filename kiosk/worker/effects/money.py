@@ -114,7 +114,7 @@ class PayWatch(Handler):
         if trade.outcome in (Known.OPEN, Known.NONE) and (inputs.closing or late):
             trade = channel.close(inputs.number)
             if trade.outcome == Known.NONE:
-                if now() < self._dead_from(channel, inputs):
+                if not self._dead(channel, inputs):
                     return Again(POLL, "closing")
                 trade = Trade(Known.CLOSED, inputs.number)
         if trade.outcome in (Known.PAID, Known.CLOSED):
@@ -125,11 +125,11 @@ class PayWatch(Handler):
         return Again(POLL, "closing" if inputs.closing else ("scanned" if trade.scanned else None))
 
     @staticmethod
-    def _dead_from(channel: QrChannel, inputs: Attempt) -> dt.datetime:
-        """When a number the gateway does not know can no longer be paid."""
+    def _dead(channel: QrChannel, inputs: Attempt) -> bool:
+        """Whether a number the gateway does not know can no longer be paid."""
         if channel.unseen_grace is not None:  # its trades begin with the scan: the code itself has to die
-            return inputs.expires_at + channel.unseen_grace
-        return inputs.expires_at if inputs.shown else now()
+            return now() >= inputs.expires_at + channel.unseen_grace
+        return not inputs.shown or now() >= inputs.expires_at
 
     @staticmethod
     def _wrong(world: World, trade: Trade, inputs: Attempt) -> list[str]:
