@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.imaging import forms, hand, stamps
+from bench.imaging import forms, hand, paper, stamps
 from bench.imaging.words import PX_MM, person, pick, some_font, unit_name
 
 #: quantity: ((good from, to), (bad from, to)) for normal and for hard pages.
@@ -69,11 +69,6 @@ def _between(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
     return float(rng.uniform(*bounds))
 
 
-def _red(rng: np.random.Generator) -> NDArray[np.float32]:
-    """Transmission of solid red ink for R, G, B: vermilion to crimson."""
-    return np.array([rng.uniform(0.76, 0.95), rng.uniform(0.08, 0.3), rng.uniform(0.08, 0.34)], np.float32)
-
-
 def _other(rng: np.random.Generator) -> NDArray[np.float32]:
     kind = rng.integers(4)
     if kind == 0:
@@ -84,80 +79,6 @@ def _other(rng: np.random.Generator) -> NDArray[np.float32]:
         return np.full(3, rng.uniform(0.08, 0.3), np.float32)
     grey = rng.uniform(0.25, 0.45)
     return np.array([grey, grey * rng.uniform(0.95, 1.0), grey], np.float32)
-
-
-def _lay(page: NDArray[np.uint8], cover: stamps.Map, x: int, y: int, ink: NDArray[np.float32]) -> None:
-    """Multiply ink onto the page with the map's top left at (x, y); what lies outside is lost."""
-    h, w = page.shape[:2]
-    x0, y0, x1, y1 = max(0, x), max(0, y), min(w, x + cover.shape[1]), min(h, y + cover.shape[0])
-    if x0 >= x1 or y0 >= y1:
-        return
-    part = cover[y0 - y : y1 - y, x0 - x : x1 - x, None]
-    patch = page[y0:y1, x0:x1].astype(np.float32)
-    page[y0:y1, x0:x1] = np.clip(patch * (1 - part * (1 - ink)), 0, 255).astype(np.uint8)
-
-
-def _paper(rng: np.random.Generator, cover: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Paper tint, its print in near-black, a watermark, stains, a crease."""
-    tint = np.array([250, 250, 250], np.float32) - rng.uniform(0, [10, 12, 22])
-    if rng.random() < 0.15:
-        tint -= rng.uniform(0, [8, 14, 40])
-    ink = rng.uniform(0.05, 0.32)
-    light = np.ones(cover.shape, np.float32)
-    h, w = cover.shape
-    if rng.random() < 0.25:
-        spot = stamps.noise(rng, (h // 8, w // 8), 40)
-        light *= 1 - cv2.resize(np.clip(spot - 1.4, 0, 1), (w, h)) * rng.uniform(0.03, 0.1)
-    if rng.random() < 0.25:
-        at, slope = rng.uniform(0.1, 0.9), rng.normal(0, 0.02)
-        yy = np.arange(h, dtype=np.float32)[:, None] - (at * h + slope * np.arange(w, dtype=np.float32)[None])
-        light *= 1 - rng.uniform(0.03, 0.13) * np.exp(-((yy / rng.uniform(1.5, 5)) ** 2))
-    page = tint * (light * (1 - cover.astype(np.float32) / 255 * (1 - ink)))[..., None]
-    return np.clip(page, 0, 255).astype(np.uint8)
-
-
-def _watermark(rng: np.random.Generator, page: NDArray[np.uint8]) -> None:
-    cover = np.zeros(page.shape[:2], np.float32)
-    tile = np.zeros((220, 1100), np.uint8)
-    from PIL import Image, ImageDraw
-
-    image = Image.fromarray(tile)
-    ImageDraw.Draw(image).text((10, 40), "数字证书专用", font=some_font(rng, "print", 150), fill=255)
-    turn = cv2.getRotationMatrix2D((550, 110), 30, 1)
-    turn[:, 2] += (0, 300)
-    tilted = cv2.warpAffine(np.asarray(image), turn, (1100, 800)).astype(np.float32) / 255
-    for y in range(100, page.shape[0] - 800, 1000):
-        for x in range(100, page.shape[1] - 1100, 1200):
-            cover[y : y + 800, x : x + 1100] = tilted
-    shade = rng.uniform(0.03, 0.1)
-    page[:] = (page * (1 - shade * cover[..., None])).astype(np.uint8)
-
-
-def _fill(rng: np.random.Generator, page: NDArray[np.uint8], form: forms.Form) -> None:
-    """Fields filled in by hand or printer, a signature below, a second seal, a thumb print, a stray stroke."""
-    blue = np.array([0.15, 0.2, 0.6], np.float32) if rng.random() < 0.4 else np.full(3, 0.15, np.float32)
-    for x0, y0, x1, y1 in form.blanks:
-        if rng.random() < 0.75:
-            word = str(pick(rng, [person(rng), "430181196703240516", "13800001234", "湖南省长沙市"]))
-            cover = hand.bent_name(rng, word, min(5.0, y1 - y0 - 1.5), 0.1)
-            scale = min(0.5, (x1 - x0) * PX_MM / cover.shape[1], (y1 - y0) * PX_MM / cover.shape[0])
-            cover = cv2.resize(cover, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            _lay(page, cover, round(x0 * PX_MM), round(y0 * PX_MM), blue)
-    for x, y in form.stamp_places:
-        chance = rng.random()
-        if chance < 0.35:
-            cover = stamps.inked(rng, stamps.round_seal(rng, float(rng.uniform(38, 45)), unit_name(rng)), 0.1, 0)
-        elif chance < 0.45:
-            cover = stamps.inked(rng, stamps.thumb(rng), 0.1, 0)
-        elif chance < 0.6:
-            cover = hand.signature(rng, person(rng), 30, 9)
-            _lay(page, cover, round(x * PX_MM), round((y - 6) * PX_MM), blue)
-            continue
-        else:
-            continue
-        clear = (form.box[3] + 2) * PX_MM + cover.shape[0] / 2
-        top = max(clear, y * PX_MM) - cover.shape[0] / 2
-        _lay(page, cover, round(x * PX_MM - cover.shape[1] / 2), round(top), _red(rng))
 
 
 def _room(
@@ -241,7 +162,7 @@ def make(seed: int, index: int, family: str = "unit", hard: bool = False, label:
     drawn = "good" if rng.random() < 0.3 else str(pick(rng, kinds))
     label = label or drawn
     gap = {k: _between(rng, v[1] if k in _SPOILS.get(label, ()) else v[0]) for k, v in GAPS[hard].items()}
-    ink = _other(rng) if label == "not_red" else _red(rng)
+    ink = _other(rng) if label == "not_red" else paper.red_ink(rng)
     name = unit_name(rng) if family == "unit" else person(rng)
     cover, diameter, kind, ink = _mark(rng, family, label, gap, name, ink)
     half = (cover.shape[1] / 2 / PX_MM - 1.0, cover.shape[0] / 2 / PX_MM - 1.0)
@@ -261,14 +182,14 @@ def make(seed: int, index: int, family: str = "unit", hard: bool = False, label:
         _text_below(rng, form, center, half, -gap["text_mm"])
     elif label == "over_line":
         _line_below(rng, form, center, half, -gap["line_mm"])
-    colours = _paper(rng, form.cover)
+    colours = paper.paper(rng, form.cover)
     if rng.random() < 0.12:
-        _watermark(rng, colours)
-    _fill(rng, colours, form)
+        paper.watermark(rng, colours)
+    paper.fill(rng, colours, form)
     origin = tuple(round(c * PX_MM - s / 2) for c, s in zip(center, (cover.shape[1], cover.shape[0]), strict=True))
     if label == "none":
         cover = np.zeros_like(cover)
-    _lay(colours, cover, origin[0], origin[1], ink)
+    paper.lay(colours, cover, origin[0], origin[1], ink)
     if label == "two_seals":
         _second(rng, colours, form, family, center, half)
     labels = [] if label == "good" else [label]
@@ -393,10 +314,10 @@ def _second(
         away = np.hypot(x - center[0], y - center[1])
         if away > far:
             best, far = (x, y), float(away)
-    _lay(
+    paper.lay(
         colours,
         cover,
         round(best[0] * PX_MM - cover.shape[1] / 2),
         round(best[1] * PX_MM - cover.shape[0] / 2),
-        _red(rng),
+        paper.red_ink(rng),
     )

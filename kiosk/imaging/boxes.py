@@ -67,7 +67,7 @@ def layout(frame: Frame) -> Layout:
 
 
 def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
-    joined = cv2.dilate(across, np.ones((1, 5), np.uint8)) | cv2.dilate(down, np.ones((5, 1), np.uint8))
+    joined = cv2.bitwise_or(cv2.dilate(across, np.ones((1, 5), np.uint8)), cv2.dilate(down, np.ones((5, 1), np.uint8)))
     free = cv2.bitwise_and(cv2.bitwise_not(joined), frame.valid)
     free = cv2.erode(free, np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2].copy()
     count, labels, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=4, ltype=cv2.CV_32S)
@@ -201,6 +201,6 @@ def _printed(page: Layout, cell: Cell) -> bool:
     part = page.dark[y0:y1, x0:x1]
     if part.size == 0:
         return False
-    part = cv2.bitwise_and(part, cv2.bitwise_not(page.across[y0:y1, x0:x1] | page.down[y0:y1, x0:x1]))
+    part = cv2.bitwise_and(part, cv2.bitwise_not(cv2.bitwise_or(page.across[y0:y1, x0:x1], page.down[y0:y1, x0:x1])))
     part = np.where(page.colour[y0:y1, x0:x1] > 40, 0, part)
     return int((part > 0).sum()) > 45 * WORK

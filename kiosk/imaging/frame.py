@@ -49,7 +49,8 @@ class Frame:
         seen = moved(self.to_picture, points_mm * WORK)
         height, width = self.picture.shape[:2]
         edge = np.stack([seen[:, 0], width - 1 - seen[:, 0], seen[:, 1], height - 1 - seen[:, 1]], 1)
-        return edge.min(axis=1)
+        nearest: NDArray[Any] = edge.min(axis=1)
+        return nearest
 
     def px_mm(self, x: float, y: float) -> float:
         """Picture pixels per mm around a point of the frame (mm)."""

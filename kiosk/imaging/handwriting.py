@@ -7,7 +7,7 @@ import numpy as np
 
 from kiosk.imaging import boxes, optics, strokes
 from kiosk.imaging.boxes import Cell, Layout
-from kiosk.imaging.company import BORDER_MM, FINE, Finding
+from kiosk.imaging.finding import BORDER_MM, FINE, Finding
 from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.strokes import Marks
@@ -149,7 +149,7 @@ def _repeats(inked: Pixels, lifted: optics.Float) -> float:
         dy, dx = int(y) - middle, int(x) - middle
         ahead = wide[pad + dy : pad + dy + height, pad + dx : pad + dx + width]
         behind = wide[pad - dy : pad - dy + height, pad - dx : pad - dx + width]
-        share = float((inked & (ahead | behind)).sum()) / total
+        share = float(cv2.bitwise_and(inked, cv2.bitwise_or(ahead, behind)).sum()) / total
         best = max(best, float(lifted[y, x]) / spread * min(1.0, max(0.0, share - 0.6) / 0.35))
         lifted[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3] = 0
     return best
@@ -175,7 +175,7 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
         return
     side = round(max(w, h)) + 8
     move = cv2.getRotationMatrix2D((cx, cy), turn, 1.0)
-    move[:, 2] += (side / 2 - cx, side / 2 - cy)
+    move[:, 2] += np.array([side / 2 - cx, side / 2 - cy])
     level = cv2.warpAffine(own, move, (side, side))
     a, b = (side - w) / 2, (side - h) / 2
     t = max(4, round(1.3 * WORK))

@@ -32,7 +32,7 @@ def paper(rgb: Pixels, step: int, reach: int = 9) -> Pixels:
 
 def absorption(rgb: Pixels, white: Pixels) -> Pixels:
     """Share of the light that ink takes away, 0..255 per channel."""
-    kept = cv2.divide(rgb, cv2.max(white, 32), scale=255.0)
+    kept = cv2.divide(rgb, np.maximum(white, 32), scale=255.0)
     ink: Pixels = cv2.bitwise_not(kept)
     return ink
 

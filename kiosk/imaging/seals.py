@@ -6,7 +6,7 @@ import time
 
 from kiosk.imaging import boxes, company, cutout, handwriting, marks, optics
 from kiosk.imaging.boxes import Cell
-from kiosk.imaging.company import Finding
+from kiosk.imaging.finding import Finding
 from kiosk.imaging.frame import WORK, Frame, frame
 from kiosk.imaging.pictures import decode
 from kiosk.imaging.verdict import Label, SealVerdict

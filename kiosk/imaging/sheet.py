@@ -67,7 +67,7 @@ def _rough(small: Pixels) -> NDArray[Any] | None:
         smooth = cv2.GaussianBlur(np.ascontiguousarray(channel), (0, 0), 2)
         level, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)
         for limit in (level, level * 0.85, level * 1.12):
-            mask = (smooth > limit).astype(np.uint8)
+            mask: Any = (smooth > limit).astype(np.uint8)
             mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
             mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
             outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)

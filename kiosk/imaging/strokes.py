@@ -61,7 +61,8 @@ def split(page: Layout, cell: Cell, valid: Pixels, faint: bool = False) -> Marks
     if is_red:
         own_red = float(np.median(red[vivid > 0]))
         _, under = cv2.threshold(red, max(70.0, 2.0 * own_red, own_red + 45), 255, cv2.THRESH_BINARY)
-        text |= cv2.morphologyEx(cv2.bitwise_and(under, free), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+        under = cv2.morphologyEx(cv2.bitwise_and(under, free), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+        text = cv2.bitwise_or(text, under)
     return Marks(x0 / WORK, y0 / WORK, strongest, own, text, rules, words, coloured, is_red)
 
 

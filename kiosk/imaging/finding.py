@@ -1,0 +1,24 @@
+"""What was measured of a seal or signature, before it becomes a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kiosk.imaging.verdict import Label
+
+FINE = 300 / 25.4  # pixels per mm of the patch in which a mark is measured
+BORDER_MM = 0.6  # ink nearer than this to a side of the box touches it
+
+
+@dataclass
+class Finding:
+    """A seal as measured. Coordinates in mm of the frame; ``patch`` is its surroundings at ``px_mm``."""
+
+    defects: set[Label] = field(default_factory=set)
+    x: float = 0.0
+    y: float = 0.0
+    radius: float = 0.0
+    size: tuple[float, float] = (0.0, 0.0)
+    measures: dict[str, float] = field(default_factory=dict)
+    spots: list[tuple[Label, float, float, float, float]] = field(default_factory=list)
+    channel: int = 1

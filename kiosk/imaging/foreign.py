@@ -1,0 +1,67 @@
+"""Print and lines under a seal."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from kiosk.imaging.boxes import Cell, Layout
+from kiosk.imaging.circle import Circle
+from kiosk.imaging.finding import FINE, Finding
+from kiosk.imaging.pictures import Pixels
+from kiosk.imaging.verdict import Label
+
+
+def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple[float, float], page: Layout) -> None:
+    """Print and lines under the seal: ink that stops red light, in the disc, off the box's own rules."""
+    found.measures["text_mm2"] = found.measures["line_mm"] = 0.0
+    if Label.NOT_RED in found.defects:
+        return
+    red, _green, _blue = cv2.split(ink)
+    own = found.measures.get("ink_red", 0.1) * 255
+    dark: Pixels = (red > max(62.0, 1.9 * own, own + 45)).astype(np.uint8) * 255
+    disc = np.zeros_like(dark)
+    cv2.circle(disc, (round(fine.x), round(fine.y)), round(fine.radius + 0.1 * FINE), 255, -1)
+    yy, xx = np.indices(dark.shape, np.float32)
+    x, y = origin[0] + xx / FINE, origin[1] + yy / FINE
+    near, far = 0.7, 1.7
+    free = (x > cell.left + near) & (x < cell.right - near) & (y > cell.top + near) & (y < cell.bottom - near)
+    beyond = (x < cell.left - far) | (x > cell.right + far) | (y < cell.top - far) | (y > cell.bottom + far)
+    dark = cv2.bitwise_and(dark, disc)
+    dark[~(free | beyond)] = 0
+    lines, text = separate(dark, FINE)
+    found.measures["line_mm"] = lines
+    found.measures["text_mm2"] = text
+    if text > (2.0 if lines else 0.7):
+        found.defects.add(Label.OVER_TEXT)
+    if lines > 2.2:
+        found.defects.add(Label.OVER_LINE)
+
+
+def separate(dark: Pixels, px_mm: float) -> tuple[float, float]:
+    """Length (mm) of straight thin strokes and area (mm²) of everything else in a mask of dark ink."""
+    if int((dark > 0).sum()) < 0.4 * px_mm**2:
+        return 0.0, 0.0
+    k = round(5.5 * px_mm)
+    straight = np.zeros_like(dark)
+    grown = cv2.dilate(dark, np.ones((2, 2), np.uint8))
+    length = 0.0
+    for slope in (-0.06, -0.03, 0.0, 0.03, 0.06):
+        rise = round(abs(slope) * k)
+        kernel = np.zeros((rise + 1, k), np.uint8)
+        ends = ((0, 0), (k - 1, rise)) if slope >= 0 else ((0, rise), (k - 1, 0))
+        cv2.line(kernel, ends[0], ends[1], 1)
+        straight |= cv2.morphologyEx(grown, cv2.MORPH_OPEN, kernel)
+        straight |= cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ascontiguousarray(kernel.T))
+    straight = cv2.bitwise_and(straight, dark)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(straight, connectivity=8)
+    lines = np.zeros_like(dark)
+    for n in range(1, count):
+        w, h, area = (int(stats[n, c]) for c in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+        long = float(np.hypot(w, h))
+        if long > 5.0 * px_mm and area < long * 1.1 * px_mm:
+            lines[labels == n] = 255
+            length += long / px_mm
+    rest = cv2.bitwise_and(dark, cv2.bitwise_not(cv2.dilate(lines, np.ones((7, 7), np.uint8))))
+    rest = cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    return length, float((rest > 0).sum()) / px_mm**2
