@@ -53,7 +53,7 @@ class Stage:
     """``with Stage(folder) as stage``: the application listens on ``stage.url``."""
 
     def __init__(self, folder: Path) -> None:
-        settings = config.load({}, home=str(folder / "home"), simulators=False)
+        settings = config.load({}, home=str(folder / "home"), simulators=False, idle_seconds=3600)
         self.app = create_app(settings)
         self.house: House = self.app.extensions["house"]
         with self.app.app_context():

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser.audit import MODES, SIZES, Visitor
 from tests.browser.stage import Scene, Stage, scenes
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 Entrance = Callable[..., Visitor]
 
 
