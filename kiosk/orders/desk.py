@@ -60,7 +60,7 @@ ACTS: dict[str, Act] = {
         Act("accept_material", acts.accept_material, DESK, ("original_checked",)),
         Act("correct", acts.correct, DESK, ("reader_error", "ocr_error", "original_checked")),
         Act("handled", acts.done_by_hand, DESK, ("helped", "customer_left", "told_customer")),
-        Act("noted", acts.done_by_hand, CHIEFS, ("books_checked", "told_customer"), CHIEFS),
+        Act("noted", acts.done_by_hand, CHIEFS, ("books_checked",), CHIEFS),
     )
 }
 TASKS: dict[str, tuple[str, ...]] = {
@@ -77,6 +77,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "refund_by_hand": ("given_back",),
     "refund_after_issue": ("refund_again", "resume"),
     "refund_after_invoice": ("noted",),
+    "reconciliation": ("noted",),
     "sms_failed": ("handled",),
 }
 """What may be done at each kind of task; an unknown kind can be noted by two people."""

@@ -102,8 +102,7 @@ def edited_agreement(title: str, version: str, body: str, sample: bool) -> str:
     """A new text of an agreement. Paragraphs are separated by blank lines."""
     head = tomlkit.document()
     head["title"], head["version"] = title.strip(), version.strip()
-    if sample:
-        head["sample"] = True
+    head["sample"] = sample
     paragraphs = [" ".join(piece.split()) for piece in body.replace("\r\n", "\n").split("\n\n") if piece.strip()]
     if not head["title"] or not head["version"] or not paragraphs:
         raise DeskRefused("text_missing")

@@ -38,7 +38,7 @@ class Member:
     def code(self) -> str:
         with self.app.app_context():
             last = db.session.query(Clerk.last_step).filter_by(name=self.name).scalar()
-        step = max(int(now().timestamp()) // 30 - 1, last + 1)
+        step = max(int(now().timestamp()) // 30, last + 1)
         return str(pyotp.TOTP(self.secret).at(step * 30))
 
     def browser(self, place: str = "admin") -> Browser:

@@ -1,4 +1,4 @@
-"""Every page × every role: who may not, is refused; nobody gets in without signing in; no page offers what is refused."""
+"""Every page × every role: who may not, is refused; nobody gets in unsigned; no page offers what is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from tests.clerk.conftest import ROLES
 from tests.clerk.staff import Member
 
-VALUES = {"number": "1", "code": "x", "name": "nobody", "material": "1"}
+VALUES = {"number": "1", "code": "x", "name": "nobody", "material": "1", "day": "2026-11-20"}
 
 
 def rules(app: Flask) -> list[Rule]:

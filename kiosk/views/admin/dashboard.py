@@ -17,7 +17,11 @@ from kiosk.views.frame import house
 def index() -> str:
     session, here = db.session(), house()
     prefix = f"{here.settings.kiosk_id}{today():%y%m%d}"
-    by_state = select(Order.state, func.count()).where(Order.number.between(prefix, prefix + "~")).group_by(Order.state)
+    by_state = (
+        select(Order.state, func.count().label("amount"))
+        .where(Order.number.between(prefix, prefix + "~"))
+        .group_by(Order.state)
+    )
     open_tasks = select(Task).where(Task.closed_at.is_(None)).order_by(Task.id).limit(6)
     waiting = session.scalar(select(func.count()).select_from(Task).where(Task.closed_at.is_(None)))
     proposals = session.scalar(select(func.count()).select_from(Proposal).where(Proposal.state == "open"))
@@ -25,7 +29,7 @@ def index() -> str:
         "admin/index.html",
         kiosk=here.settings.kiosk_id,
         parts=session.scalars(select(DeviceHealth).order_by(DeviceHealth.name)).all(),
-        states={state: number for state, number in session.execute(by_state)},
+        states={row.state: row.amount for row in session.execute(by_state)},
         tasks=session.scalars(open_tasks).all(),
         waiting=waiting,
         proposals=proposals,

@@ -73,14 +73,17 @@ def _service_name(order: Order) -> str:
     return f"{service.name}（{_('单位') if order.kind == Kind.unit else _('个人')}）"
 
 
+def _short(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    words = texts.say({"reason": texts.REASONS, "act": texts.ACTS}.get(key, {}), value)
+    return words[:12] + "…" if len(words) == 64 else words
+
+
 def _brief(body: Mapping[str, Any]) -> str:
-    """An event's facts on one line; reasons in words."""
-    known = {"reason": texts.REASONS, "act": texts.ACTS}
-    parts = (
-        f"{key}={texts.say(known.get(key, {}), value) if isinstance(value, str) else value}"
-        for key, value in body.items()
-    )
-    return " · ".join(part for part in parts if not part.endswith("=None"))[:300]
+    """An event's facts on one line: reasons in words, digests short."""
+    parts = (f"{key}={_short(key, value)}" for key, value in body.items() if value is not None)
+    return " · ".join(parts)[:300]
 
 
 def init(app: Flask) -> None:

@@ -129,7 +129,8 @@ def _earlier(session: Session, order: Order) -> set[str]:
 
 @page("/orders/<number>/picture/<int:material>", "reviewer", "clerk")
 def picture(number: str, material: int) -> Response:
-    """A sealed picture of an order's material, opened for this answer only."""
+    """A sealed picture of an order's material, for this answer only; outside a review each look is journalled."""
+    name = me().name
     order = order_of(db.session(), number)
     found = db.session.get(Material, material)
     digest = (found.shown or found.picture) if found is not None and found.order_id == order.id else None
@@ -139,4 +140,8 @@ def picture(number: str, material: int) -> Response:
         content = house().get_file(order, digest)
     except VaultError as error:
         raise NotFound from error
+    if review.open_level(house(), order) is None:
+        with write() as session:
+            body = {"clerk": name, "reason": "original_checked", "picture": material}
+            house().log(session, "personal.shown", body, order_of(session, number))
     return Response(content, mimetype="image/jpeg" if content[:2] == b"\xff\xd8" else "image/png")

@@ -38,7 +38,11 @@ TASKS: dict[str, tuple[Any, Any, Any]] = {
     ),
     "refund_after_invoice": (_l("已开票的退款"), _l("款已退，发票已开。"), _l("按财务规定冲红发票，两人确认后关闭。")),
     "sms_failed": (_l("短信没有发出"), _l("短信平台没有受理。"), _l("用电话或当面告知用户。")),
-    "transfer": (_l("等待转账"), _l("用户选择对公转账。"), _l("核对银行到账后确认。")),
+    "reconciliation": (
+        _l("对账差异"),
+        _l("我们的记录与渠道账单不一致。"),
+        _l("在商户平台逐笔核对，补记或退款后，由两人确认关闭。"),
+    ),
 }
 OTHER_TASK = (_l("待处理"), _l("这件事需要人工核对。"), _l("核对清楚后由两人确认关闭。"))
 ACTS: dict[str, Any] = {
@@ -196,6 +200,8 @@ EVENTS = {
     "kiosk.self_test": _l("设备自检"),
     "screen.unlocked": _l("解除画面"),
     "stock.moved": _l("UKey 出入库"),
+    "reconciled": _l("日终对账"),
+    "reconciliation.signed": _l("对账签字"),
     "catalogue.drafted": _l("方案草稿"),
     "catalogue.published": _l("方案发布"),
 }
@@ -205,6 +211,16 @@ CHANNELS = {
     "pos": _l("刷卡"),
     "pos_manual": _l("窗口刷卡"),
     "transfer": _l("对公转账"),
+}
+
+
+VERDICTS = {
+    "balanced": _l("平账"),
+    "surplus": _l("长款"),
+    "shortage": _l("短款"),
+    "amount_differs": _l("金额不符"),
+    "state_differs": _l("状态不符"),
+    "cross_day": _l("跨日"),
 }
 
 
