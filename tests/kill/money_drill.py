@@ -67,7 +67,7 @@ class Drill:
         ways: tuple[int, ...] | None = None,
         channels: tuple[str, str] = ("wechat", "alipay"),
     ) -> None:
-        self.home, self.orders, self.channels = home, orders, channels
+        self.home, self.orders, self.channels, self.pos_ways = home, orders, channels, POS
         self.ways = ways or tuple(range(20))
         home.mkdir(parents=True)
         self.processes: list[subprocess.Popen[str]] = []
@@ -181,7 +181,7 @@ class Drill:
                 return
             fulfil.confirm(session, self.house, order)
             effects.cancel(session, order, "preflight")  # printer and scanner are not part of this
-            channel = "pos" if way in POS else self.channels[(order.id // 20 + way) % 2]
+            channel = "pos" if way in self.pos_ways else self.channels[(order.id // 20 + way) % 2]
             fulfil.start_payment(session, self.house, order, channel)
             self.buyers.append(Buyer(order.id, way, channel, token))
 
