@@ -7,16 +7,20 @@ on the folder takes the new version up at its next look.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from kiosk.catalogue.errors import CatalogueError
 from kiosk.catalogue.loader import SHIPPED, Catalogue, load
+from kiosk.catalogue.models import Scheme
 
+log = logging.getLogger("kiosk.catalogue")
 STAMP = "published"
 LOOK = 1.0  # seconds between two looks at the stamp
 
@@ -31,12 +35,13 @@ class Shelf(Catalogue):
         state["now"] = load(folder if folder.is_dir() else None)
         state["known"] = self._stamp()
 
-    def __getattribute__(self, name: str) -> object:
-        if name == "schemes":
-            return object.__getattribute__(self, "current")().schemes
-        if name == "version":
-            return object.__getattribute__(self, "current")().version
-        return object.__getattribute__(self, name)
+    @property
+    def schemes(self) -> Mapping[str, Scheme]:
+        return self.current().schemes
+
+    @property
+    def version(self) -> str:
+        return self.current().version
 
     def _stamp(self) -> str:
         folder: Path = self.__dict__["folder"]
@@ -53,7 +58,10 @@ class Shelf(Catalogue):
                 state["looked"], stamp = time.monotonic(), self._stamp()
                 if stamp != state["known"]:
                     state["known"] = stamp
-                    state["now"] = load(state["folder"])
+                    try:
+                        state["now"] = load(state["folder"])
+                    except CatalogueError:
+                        log.exception("the operator's catalogue cannot be read; the last good one stays in force")
         found: Catalogue = state["now"]
         return found
 

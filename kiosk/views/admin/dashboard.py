@@ -17,11 +17,8 @@ from kiosk.views.frame import house
 def index() -> str:
     session, here = db.session(), house()
     prefix = f"{here.settings.kiosk_id}{today():%y%m%d}"
-    by_state = (
-        select(Order.state, func.count().label("amount"))
-        .where(Order.number.between(prefix, prefix + "~"))
-        .group_by(Order.state)
-    )
+    today_only = Order.number.between(prefix, prefix + "~")
+    by_state = select(Order.state, func.count().label("amount")).where(today_only).group_by(Order.state)
     open_tasks = select(Task).where(Task.closed_at.is_(None)).order_by(Task.id).limit(6)
     waiting = session.scalar(select(func.count()).select_from(Task).where(Task.closed_at.is_(None)))
     proposals = session.scalar(select(func.count()).select_from(Proposal).where(Proposal.state == "open"))
