@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FLASK := $(BIN)/flask --app wsgi
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run walk test test-kill check bench bench-imaging lock setup clean
+.PHONY: help run walk test test-kill check bench bench-imaging lock setup clean install uninstall
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ bench-imaging: $(VENV)/.test ## the seal verdict on the held-back pages
 lock: ## pin the dependencies of pyproject.toml with hashes (needs uv)
 	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" -c requirements.txt --extra dev pyproject.toml -o requirements-dev.txt
+
+install: ## install on a kiosk PC with Debian 12, as root (docs/INSTALL.md); DESTDIR=folder only places the files
+	@DESTDIR="$(DESTDIR)" deploy/install
+
+uninstall: ## take the program off a kiosk PC; data, settings and keys stay
+	@DESTDIR="$(DESTDIR)" deploy/uninstall
 
 clean: ## forget the demo kiosk's data (var/)
 	rm -rf var
