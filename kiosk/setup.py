@@ -10,6 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
 
+from kiosk import setup_sealing
 from kiosk.ca.connector import Kind
 from kiosk.ca.embedded import EmbeddedCa
 from kiosk.ca.subject import Subject
@@ -27,6 +28,9 @@ def setup(settings: Settings, say: Callable[[str], object]) -> None:
     if not (settings.ca_home / "ca.pem").exists():
         say("making the embedded CA")
         EmbeddedCa.create(settings.ca_home)
+    if not (settings.secrets / setup_sealing.CERTIFICATE).exists():
+        say("making the key that seals documents")
+        setup_sealing.document_key(settings)
     if settings.simulators and not (settings.home / "sim" / "ukeys" / "seeded").exists():
         say("making the demo UKeys")
         seed_ukeys(settings)

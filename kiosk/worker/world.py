@@ -85,6 +85,16 @@ class World:
     def press(self) -> Child:
         return self._child("press", "kiosk.documents.press:Press", {})
 
+    @property
+    def sealer(self) -> Child | None:
+        """Seals finished forms; None where the kiosk has no document key."""
+        folder = self.settings.secrets
+        files = {"key": "document.key", "certificate": "document.pem", "chain": "document-chain.pem"}
+        options = {name: str(folder / file) for name, file in files.items()}
+        if not all(Path(path).is_file() for path in options.values()):
+            return None
+        return self._child("sealer", "kiosk.documents.sealing:Sealer", options)
+
     @staticmethod
     def _known(name: str, address: str) -> str:
         if not address:

@@ -28,12 +28,18 @@ class PaperMake(Handler):
 
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
         forms, receipt = inputs
-        made = [
-            (code, world.press.call("form", deadline=60, code=code, data=data, copies=copies))
-            for code, data, copies in forms
-        ]
+        made = [(code, self._form(world, code, data, copies)) for code, data, copies in forms]
         made.append(("receipt", world.press.call("receipt", deadline=30, data=receipt)))
         return Done({"papers": [code for code, _ in made]}, private=made)
+
+    @staticmethod
+    def _form(world: World, code: str, data: dict[str, Any], copies: list[str]) -> bytes:
+        """The form as PDF, sealed by the kiosk (PAdES) where it has a document key."""
+        pdf: bytes = world.press.call("form", deadline=60, code=code, data=data, copies=copies)
+        sealer = world.sealer
+        if sealer is not None:
+            pdf = sealer.call("seal", deadline=60, pdf=pdf, reason=f"{data['order_number']} {code}")
+        return pdf
 
     def conclude(self, job: Job, done: Done) -> None:
         for code, content in done.private:
