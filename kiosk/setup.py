@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from kiosk.ca.embedded import EmbeddedCa
 from kiosk.ca.subject import Subject
 from kiosk.config import Settings
 from kiosk.db import db
+from kiosk.ime.build import DictionaryMissing, index_path
+from kiosk.views.ime import place_names
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -31,6 +34,10 @@ def setup(settings: Settings, say: Callable[[str], object]) -> None:
     if not (settings.secrets / setup_sealing.CERTIFICATE).exists():
         say("making the key that seals documents")
         setup_sealing.document_key(settings)
+    if not list((settings.home / "ime").glob("*.idx")):
+        say("making the index of the pinyin keyboard")
+        with contextlib.suppress(DictionaryMissing):  # the keyboard says so when it is opened
+            index_path(settings.home / "ime", place_names())
     if settings.simulators and not (settings.home / "sim" / "ukeys" / "seeded").exists():
         say("making the demo UKeys")
         seed_ukeys(settings)

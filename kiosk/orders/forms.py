@@ -16,7 +16,7 @@ KEYBOARDS = {
     "name": "zh",
     "org_name": "zh",
     "text": "zh",
-    "address": "zh",
+    "address": "address",
     "applicants": "zh",
     "bank_account": "zh",
     "id_number": "id",
@@ -33,6 +33,10 @@ YES_NO = (("yes", "是"), ("no", "否"))
 
 class Checked(StringField):  # type: ignore[misc]
     """A text field whose value is normalised and judged by the rules of its kind."""
+
+    data: Any
+
+    data: Any
 
     def __init__(self, spec: FormField, **kwargs: Any) -> None:
         super().__init__(spec.label, **kwargs)

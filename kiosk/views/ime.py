@@ -25,12 +25,12 @@ def engine() -> Engine:
     """The engine of this application, loaded when it is first asked for. Raises ``DictionaryMissing``."""
     with _loading:
         if "ime" not in current_app.extensions:
-            current_app.extensions["ime"] = Engine(index_path(house().settings.home / "ime", _place_names()))
+            current_app.extensions["ime"] = Engine(index_path(house().settings.home / "ime", place_names()))
         found: Engine = current_app.extensions["ime"]
         return found
 
 
-def _place_names() -> list[str]:
+def place_names() -> list[str]:
     """All provinces, and the cities and counties the catalogue knows."""
     names, parents = [], list(places.provinces())
     while parents:
