@@ -58,6 +58,8 @@ def _main(marks: Marks, least_mm2: float = 1.5) -> Pixels | None:
     inked = np.bincount(labels[marks.own > 0], minlength=count) / WORK**2
     keep = (np.maximum(stats[:, 2], stats[:, 3]) - 24 > 4.0 * WORK) & (inked > least_mm2)
     keep[0] = False
+    if not marks.coloured:
+        keep &= stats[:, 3] - 24 > 5.4 * WORK  # lower than any signature: a line of print
     if not keep.any():
         return None
     out: Pixels = marks.own * keep[labels].astype(np.uint8)
