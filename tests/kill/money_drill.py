@@ -19,7 +19,7 @@ from sqlalchemy import select
 from kiosk import config, create_app
 from kiosk.ca.connector import serial_hex
 from kiosk.ca.embedded import EmbeddedCa
-from kiosk.db import db, write
+from kiosk.db import db, now, write
 from kiosk.hardware.child import Child
 from kiosk.orders import effects, fulfil
 from kiosk.orders.book import House
@@ -246,6 +246,8 @@ class Drill:
             order = session.get(Order, order_id)
             assert order is not None
             if order.state == State.CLERK and order.certificates and order.certificates[0].state == "failed":
+                for task in session.scalars(select(Task).where(Task.order_id == order_id, Task.closed_at.is_(None))):
+                    task.closed_at, task.closed_by = now(), "clerk"
                 fulfil.give_back(session, self.house, order, "token_dead")
 
     # -- all of them ------------------------------------------------------------------------------

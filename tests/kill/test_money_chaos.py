@@ -22,9 +22,10 @@ from tests.kill.money_worker import POINTS, TIMES
 ORDERS = 200
 CHAOS = 0.12  # share of all exchanges with the gateways that go wrong
 
-pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("money_chaos")]
+pytestmark = pytest.mark.kill
 
 
+@pytest.mark.xdist_group("money_chaos")
 @pytest.mark.timeout(660)
 def test_chaos(tmp_path: Path) -> None:
     with Drill(tmp_path / "home", ORDERS) as drill:
@@ -51,6 +52,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.xdist_group("money_mutants")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_each_mutant_is_caught(mutant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
