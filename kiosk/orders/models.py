@@ -191,7 +191,7 @@ class Paper(Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("order.id"))
     code: Mapped[str] = mapped_column(String(60))
     file: Mapped[str] = mapped_column(String(64))  # sealed file
-    printed: Mapped[str] = mapped_column(String(12), default="no")  # no, yes, unknown
+    printed: Mapped[str] = mapped_column(String(12), default="no")  # no, yes, unknown, kept (not to be printed)
     order: Mapped[Order] = relationship(back_populates="papers")
 
 

@@ -16,13 +16,18 @@ CHANNELS = {"wechat": "微信支付", "alipay": "支付宝", "pos": "银行卡",
 
 
 def forms(house: House, order: Order) -> list[tuple[str, dict[str, Any], list[str]]]:
-    """(document code, data, names of its copies) of every paper that is printed for this order."""
+    """(document code, data, names of its copies) of every paper that is made for this order."""
     _, _, offer = house.offer(order)
     data = house.data(order)
     given, agent = journey.answers(house, order, data), journey.is_agent(data)
-    wanted = [paper for paper in offer.papers if paper.printed and met(paper.only_if, given, agent=agent)]
+    wanted = [paper for paper in offer.papers if met(paper.only_if, given, agent=agent)]
     content = _form_data(house, order, data, given)
     return [(paper.form, {**content, **_declared(house, order, paper.form)}, list(paper.copies)) for paper in wanted]
+
+
+def kept_only(house: House, order: Order) -> frozenset[str]:
+    """Codes of the papers that are made and kept, and not printed."""
+    return frozenset(paper.form for paper in house.offer(order)[2].papers if not paper.printed)
 
 
 def _declared(house: House, order: Order, form: str) -> dict[str, Any]:

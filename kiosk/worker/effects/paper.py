@@ -42,9 +42,14 @@ class PaperMake(Handler):
         return pdf
 
     def conclude(self, job: Job, done: Done) -> None:
+        kept = paperwork.kept_only(job.house, job.order)
         for code, content in done.private:
             digest = job.house.put_file(job.order, content)
-            job.session.add(Paper(order_id=job.order.id, code=code, file=digest))
+            job.session.add(
+                Paper(order_id=job.order.id, code=code, file=digest, printed="kept" if code in kept else "no")
+            )
+            if code in kept:
+                continue
             effects.enqueue(job.session, job.order, "print.receipt" if code == "receipt" else "print.form", code)
 
     def failed(self, job: Job, failed: Failed) -> None:
