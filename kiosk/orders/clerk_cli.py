@@ -17,6 +17,12 @@ def _house() -> House:
     return found
 
 
+def _asked() -> str:
+    """A password is only ever typed: a command line stands in process lists and histories."""
+    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return typed
+
+
 @click.group("clerk")
 def clerk() -> None:
     """Staff accounts: add, list, reset, disable."""
@@ -27,9 +33,9 @@ def clerk() -> None:
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(list(clerks.ROLES)))
 @click.option("--display", default="", help="the name shown on pages")
 @click.option("--hall", default="", help="empty = the hall of this kiosk")
-@click.password_option(help="asked for when not given; better not on the command line")
-def add(name: str, roles: tuple[str, ...], display: str, hall: str, password: str) -> None:
+def add(name: str, roles: tuple[str, ...], display: str, hall: str) -> None:
     """Make an account. The TOTP address is printed once: scan it with an authenticator."""
+    password = _asked()
     try:
         with write() as session:
             _, address = clerks.add(session, _house(), name, display, password, roles, hall)
@@ -49,9 +55,9 @@ def list_() -> None:
 
 @clerk.command("reset")
 @click.argument("name")
-@click.password_option()
-def reset(name: str, password: str) -> None:
+def reset(name: str) -> None:
     """New password and new TOTP secret; all sessions of the account end."""
+    password = _asked()
     try:
         with write() as session:
             address = clerks.reset(session, _house(), name, password)
