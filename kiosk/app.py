@@ -21,7 +21,7 @@ def build(settings: config.Settings) -> Flask:
     for folder in (settings.home, settings.secrets, settings.files, settings.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     app = Flask("kiosk", root_path=str(Path(__file__).parent))
-    vault = Vault.from_file(settings.secrets / "master.key")
+    vault = Vault.from_file(settings.master_key)
     app.config.update(
         SECRET_KEY=vault.blind("flask session", "secret key"),
         SQLALCHEMY_DATABASE_URI=settings.database_url,

@@ -64,7 +64,7 @@ def _members(settings: config.Settings) -> Iterator[tuple[str, Path]]:
             found.append((name.as_posix(), path))
     found.sort(key=lambda entry: (entry[0] != "kiosk.sqlite", not _is_database(entry[1])))
     yield from found
-    yield MASTER_KEY, settings.secrets / "master.key"
+    yield MASTER_KEY, settings.master_key
 
 
 def _is_database(path: Path) -> bool:

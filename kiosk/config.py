@@ -89,7 +89,11 @@ class Settings(Part):
 
     @property
     def secrets(self) -> Path:
-        return Path(self.secrets_folder) if self.secrets_folder else self.home / "secrets"
+        return self.home / "secrets"
+
+    @property
+    def master_key(self) -> Path:
+        return (Path(self.secrets_folder) if self.secrets_folder else self.secrets) / "master.key"
 
 
 def _read(path: Path) -> dict[str, Any]:

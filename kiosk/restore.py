@@ -65,7 +65,7 @@ def put_back(settings: config.Settings, folder: Path, manifest: dict[str, Any]) 
     owner = home.stat()
     text = (folder / "kiosk.toml").read_text("utf-8") if (folder / "kiosk.toml").exists() else ""
     _write(home / "kiosk.toml", with_values(text, {"epoch": epoch, "kiosk_id": manifest["kiosk"]}).encode(), 0o600)
-    _write(settings.secrets / "master.key", (folder / "secrets" / "master.key").read_bytes(), 0o600)
+    _write(settings.master_key, (folder / "secrets" / "master.key").read_bytes(), 0o600)
     settings.run.mkdir(mode=0o700, exist_ok=True)
     names = sorted(manifest["files"], key=lambda name: name == "kiosk.sqlite")
     for name in names:

@@ -18,7 +18,7 @@ from kiosk.privacy import Vault
 
 def merchant_key(settings: Settings) -> bytes:
     """The key that seals the merchant's secrets at rest: derived from this kiosk's master key, never stored."""
-    return Vault.from_file(settings.secrets / "master.key").derived("merchant secrets")
+    return Vault.from_file(settings.master_key).derived("merchant secrets")
 
 
 class World:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_the_program_starts_from_the_tree(tree: Path, tmp_path: Path) -> None:
     place, *codes = told.stdout.split()
     assert Path(place).is_relative_to(app)
     assert codes == ["200", "404"]
-    assert not (home / "secrets").exists()
+    assert not (home / "secrets" / "master.key").exists()
+    assert [path.name for path in secrets.iterdir()] == ["master.key"]
 
 
 def test_settings_for_real_devices(tree: Path, tmp_path: Path) -> None:
@@ -115,6 +117,22 @@ def test_every_path_the_units_name_is_placed(tree: Path) -> None:
         for path in re.findall(r"/(?:opt|etc|usr/share)/[\w./-]*ca-kiosk[\w./-]*", unit.read_text("utf-8")):
             assert path.startswith(made_on_site) or (tree / path.lstrip("/")).exists(), (unit.name, path)
     assert os.access(tree / "opt/ca-kiosk/app/deploy/chromium/start", os.X_OK)
+
+
+@pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="systemd-sysusers is not installed")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give folders away")
+def test_users_and_folders(tmp_path: Path) -> None:
+    """systemd's own tools make the users, who may not log in, and the folder with its link to the settings."""
+    make(tmp_path, "install")
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}", "ca-kiosk.conf"], check=True, timeout=30)
+    subprocess.run(["systemd-tmpfiles", f"--root={tmp_path}", "--create", "ca-kiosk.conf"], check=True, timeout=30)
+    users = dict(line.split(":", 1) for line in (tmp_path / "etc/passwd").read_text("utf-8").splitlines())
+    assert set(users) == {"ca-kiosk", "ca-kiosk-screen"}
+    assert all(rest.endswith(":/usr/sbin/nologin") for rest in users.values())
+    home = tmp_path / "var/lib/ca-kiosk"
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert home.stat().st_uid == int(users["ca-kiosk"].split(":")[1])
+    assert (home / "kiosk.toml").readlink() == Path("/etc/ca-kiosk/kiosk.toml")
 
 
 def test_one_address_everywhere() -> None:
