@@ -81,8 +81,7 @@ def test_a_stranger_with_the_number_alone_sees_nothing(kiosk: Running, customer:
     customer.prepare("query", "personal", "", "peng")
     customer.persona |= {"way": "sms", "mobile": "13812345678"}
     customer.post("/query/personal", {"scheme": "realestate"})
-    customer.step("way", "1")
-    customer.step("number", "1")
+    customer.go_on(until="sms")
     customer.post(customer.page.action, {"mobile": "13812345678", "action": "send"})
     assert "code" in customer.page.fields, "the page looks the same"
     for _ in range(5):
@@ -107,5 +106,3 @@ def test_two_applicants_one_order_one_payment_two_ukeys(kiosk: Running, customer
     assert kiosk.rows(
         'SELECT count(*) FROM payment p JOIN "order" o ON o.id = p.order_id WHERE o.number = ?', result["order"]
     ) == [(1,)]
-    owners = kiosk.flask("ca", "list", "--json").stdout
-    assert "罗假设" in owners or second["serial"] in owners or not owners
