@@ -98,7 +98,7 @@ class House:
         self.offer(order)
         session.add(order)
         session.flush()
-        order.number = f"{self.settings.kiosk_id}{today():%y%m%d}{order.id:06d}"
+        order.number = f"{self.settings.kiosk_id}{today():%y%m%d}{self.settings.epoch % 10}{order.id:05d}"
         order.wrapped_key = self.vault.new_key(order.number)
         body = {"scheme": scheme, "service": service, "kind": kind, "catalogue": self.catalogue.version}
         self.log(session, "order.opened", body, order)

@@ -36,8 +36,6 @@ class Checked(StringField):  # type: ignore[misc]
 
     data: Any
 
-    data: Any
-
     def __init__(self, spec: FormField, **kwargs: Any) -> None:
         super().__init__(spec.label, **kwargs)
         self.spec = spec

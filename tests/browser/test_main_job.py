@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.running import Running, eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-main-job"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-main-job"), pytest.mark.timeout(400)]
 NEXT = "#page .actions button.primary"
 
 
@@ -81,7 +81,9 @@ def walk(page: Page, kiosk: Running, service: str, kind: str, who: str, unit: st
         values |= {"legal_name": legal["name"], "legal_id": legal["card"]["number"]}
     page.goto("/")
     page.locator("a.card", has_text=service).first.click()
-    page.locator(f"form[action$='/{kind}'] button").click()
+    page.locator(f"a.card[href$='kind={kind}']").click()
+    page.wait_for_url(re.compile(f"kind={kind}$"))
+    go(page)
     for _ in range(60):
         page.wait_for_load_state()
         path = page.url.rpartition("/")[2].partition("?")[0]

@@ -14,7 +14,7 @@ import pytest
 
 from tests.running import Running
 
-pytestmark = [pytest.mark.conformance, pytest.mark.xdist_group("main-job")]
+pytestmark = [pytest.mark.conformance, pytest.mark.xdist_group("main-job"), pytest.mark.timeout(300)]
 
 
 def walk(kiosk: Running, service: str, kind: str, token: str = "") -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from kiosk.walk import Customer
 from tests.running import Running, eventually
 
-pytestmark = pytest.mark.xdist_group("refusals")
+pytestmark = [pytest.mark.xdist_group("refusals"), pytest.mark.timeout(240)]
 
 
 @pytest.fixture
@@ -21,6 +21,7 @@ def customer(kiosk: Running) -> Iterator[Customer]:
     kiosk.control("id_reader", "fault", kind="none")
     kiosk.control("receipt_printer", "paper", level="ok")
     kiosk.control("gateways", "down", down=False)
+    kiosk.control("pos", "plug")
     somebody = kiosk.customer()
     yield somebody
     somebody.web.close()
@@ -154,6 +155,7 @@ def test_paper_out_before_paying(kiosk: Running, customer: Customer) -> None:
 def test_gateway_down_before_paying(kiosk: Running, customer: Customer) -> None:
     at_preflight(customer)
     kiosk.control("gateways", "down", down=True)
+    kiosk.control("pos", "unplug")
     customer.post("/o/check", {})
     says(customer, "支付系统连接不上")
     untouched(kiosk)
