@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from ca_world import Clock
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kiosk.ca.embedded import EmbeddedCa
+from tests.ca.ca_world import Clock
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from ca_world import PERSON, UNIT, ask, csr
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from kiosk.ca.connector import Reason
 from kiosk.ca.embedded import EmbeddedCa
 from kiosk.ca.subject import Document, Subject
+from tests.ca.ca_world import PERSON, UNIT, ask, csr
 
 pytestmark = pytest.mark.conformance
 TOOLS = Path(sys.executable).parent

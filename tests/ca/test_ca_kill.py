@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from ca_world import ask
 from cryptography import x509
 
 from kiosk.ca.connector import CertificateRequest
 from kiosk.ca.embedded import EmbeddedCa
+from tests.ca.ca_world import ask
 
 SUBMITTING = {"issuing.py", "store.py", "profile.py"}
 

@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ca_world import PERSON, UNIT, ask, csr
 from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -25,6 +24,7 @@ from kiosk.ca.connector import CaMisconfigured, CaRejected, CaUnreachable, Conne
 from kiosk.ca.embedded import EmbeddedCa
 from kiosk.ca.subject import Owner, owner_of
 from kiosk.ca.validity import add_years
+from tests.ca.ca_world import PERSON, UNIT, ask, csr
 
 ROOT = Path(__file__).parents[2]
 
