@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FLASK := $(BIN)/flask --app wsgi
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run walk test test-kill check bench bench-imaging lock setup clean install uninstall
+.PHONY: help run walk test test-long test-kill check bench bench-money bench-imaging lock setup clean install uninstall
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,11 @@ run: setup ## start the kiosk with its simulated world and print the address; Ct
 walk: $(VENV)/.run $(MO) ## a scripted customer in a temporary home: make walk ARGS="--service new --kind personal"
 	@$(BIN)/python -m kiosk.walk_alone $(ARGS)
 
-test: $(VENV)/.test $(MO) ## all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test: $(VENV)/.test $(MO) ## the tests
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(ARGS)
+
+test-long: $(VENV)/.test $(MO) ## what takes many minutes: 200 orders under chaos, every screen in every size and mode
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(ARGS)
 
 test-kill: $(VENV)/.test $(MO) ## only the tests that kill processes
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m kill $(ARGS)
@@ -52,6 +55,9 @@ check: $(VENV)/.test ## ruff, mypy, import-linter
 
 bench: $(VENV)/.test $(MO) ## speed, as ratios to a floor measured in the same run
 	@$(BIN)/python -m bench.pages $(ARGS)
+
+bench-money: $(VENV)/.test $(MO) ## orders a second, and from the gateway's word to the page
+	@$(BIN)/python -m bench.bench_money $(ARGS)
 
 bench-imaging: $(VENV)/.test ## the seal verdict on the held-back pages
 	@$(BIN)/python -m bench.imaging $(ARGS)

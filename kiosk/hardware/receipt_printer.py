@@ -12,7 +12,7 @@ import io
 import time
 from typing import Self
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from kiosk.hardware.errors import (
     CoverOpen,
@@ -184,6 +184,7 @@ def raster(png: bytes, width: int) -> tuple[list[bytes], int]:
     try:
         if len(png) > LARGEST:
             raise ValueError
+        ImageFile.LOAD_TRUNCATED_IMAGES = False  # a library in this process may have allowed half pictures
         with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
             if picture.width > width or not 0 < picture.height <= TALLEST:
                 raise ValueError

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,19 @@ def test_the_journal_is_whole_and_tells_of_a_changed_byte(kiosk: Running) -> Non
     done = kiosk.flask("audit", "verify")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "chain whole" in done.stdout
+    seq, body = kiosk.rows("SELECT seq, body FROM event WHERE kind = 'effect.begun' ORDER BY seq LIMIT 1")[0]
+    change(kiosk, seq, body.replace('"try":1', '"try":2'))
+    done = kiosk.flask("audit", "verify")
+    change(kiosk, seq, body)
+    assert done.returncode == 1
+    assert f"K001/1/{seq}" in done.stdout
+    assert kiosk.flask("audit", "verify").returncode == 0
+
+
+def change(kiosk: Running, seq: int, body: str) -> None:
+    """One byte of one event, past the kiosk."""
+    with sqlite3.connect(kiosk.settings.home / "kiosk.sqlite", timeout=20) as raw:
+        raw.execute("UPDATE event SET body = ? WHERE seq = ?", (body, seq))
 
 
 def test_operators_commands(kiosk: Running) -> None:

@@ -22,7 +22,7 @@ from tests.kill.money_worker import POINTS, TIMES
 ORDERS = 200
 CHAOS = 0.12  # share of all exchanges with the gateways that go wrong
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.long]
 
 
 @pytest.mark.xdist_group("money_chaos")
