@@ -35,6 +35,7 @@ def everything(stage: Stage) -> dict[str, Scene]:
     return scenes(stage)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", SIZES)
 def test_every_page(visitor: Entrance, everything: dict[str, Scene], size: str, mode: str) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from kiosk.ime.pinpad import _STROKES as DRAWN
 from tests.running import Running, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-main-job"), pytest.mark.timeout(400)]
@@ -56,6 +58,9 @@ def fill(page: Page, values: dict[str, str]) -> None:
         group = page.locator(f"#step input[type=radio][name={name}]")
         if group.evaluate_all("els => els.every(e => !e.checked)"):
             page.locator(f"#step label.tile:has(input[name={name}])").first.click()
+    for box in page.locator("#step label.tile:has(input[type=checkbox])").all():
+        if not box.locator("input").is_checked():
+            box.click()
     for entry in page.locator("#step input.entry:not([readonly])").all():
         if entry.is_visible() and not entry.input_value():
             name = entry.get_attribute("name") or ""
@@ -84,14 +89,22 @@ def walk(page: Page, kiosk: Running, service: str, kind: str, who: str, unit: st
     page.locator(f"a.card[href$='kind={kind}']").click()
     page.wait_for_url(re.compile(f"kind={kind}$"))
     go(page)
+    again = 0
     for _ in range(60):
         page.wait_for_load_state()
+        page.wait_for_timeout(250)  # the swap of a boosted page ends after its address has changed
         path = page.url.rpartition("/")[2].partition("?")[0]
         step(page, kiosk, path, card, company if unit else {"name": ""}, token, pin, values)
         if path == "done":
             break
         before = page.url
-        eventually(lambda before=before: page.url != before or bool(page.wait_for_timeout(50)), timeout=60)
+        patience = 60_000 if path in ("pay", "work") else 6_000
+        try:
+            page.wait_for_url(lambda address, before=before: address != before, timeout=patience)
+        except PlaywrightTimeout:  # a tap too soon after the last one is taken for a double tap
+            again += 1
+            if again > 3 or patience > 6_000:
+                pytest.fail(f"stuck at {page.url}: {page.locator('#main').inner_text()[:600]}")
     expect(page.locator("h1")).to_contain_text("办理完成")
     return page.locator("dl.summary dd").first.inner_text()
 
@@ -109,8 +122,8 @@ def step(
         kiosk.control("ukeys", "insert", name=token)
         ready(page)
     elif path in ("pin", "new_pin"):
-        for entry in page.locator("#step input[type=password]").all():
-            entry.evaluate("(el, v) => { el.value = v }", pin)
+        for entry in page.locator("#step .entry[data-keyboard=pin]").all():
+            tap_pin(page, entry, pin)
         go(page)
         if path == "pin":
             expect(page.locator("#main")).to_contain_text("密码正确")
@@ -130,6 +143,25 @@ def step(
     elif path not in ("work", "done"):
         fill(page, values)
         go(page)
+
+
+def tap_pin(page: Page, entry: Locator, pin: str) -> None:
+    """Find each digit on the shuffled pad by its drawing, as an eye does, and tap it."""
+    before = page.locator("#keyboard [data-pad-id]").get_attribute("data-pad-id") if pads_open(page) else None
+    entry.click()
+    page.wait_for_timeout(400)
+    eventually(lambda: pads_open(page) and (before is None or entry.evaluate("e => e === document.activeElement")))
+    drawn = page.locator("#keyboard [data-place] path").evaluate_all("els => els.map(e => e.getAttribute('d'))")
+    places = {
+        next(digit for digit, stroke in DRAWN.items() if stroke == path): place for place, path in enumerate(drawn)
+    }
+    for digit in pin:
+        page.locator(f'#keyboard [data-place="{places[int(digit)]}"]').click()
+    expect(entry).to_have_value("•" * len(pin))
+
+
+def pads_open(page: Page) -> bool:
+    return page.locator("#keyboard [data-pad-id]").is_visible()
 
 
 def ready(page: Page) -> None:
