@@ -46,24 +46,38 @@ class Running:
     def __init__(self, home: Path, template: Path | None = None, **settings: Any) -> None:
         if template is not None:
             shutil.copytree(template, home, dirs_exist_ok=True, symlinks=True)
-        self.port = free_port()
-        self.settings = config.load({}, home=str(home), port=self.port, **settings)
-        self.supervisor = Supervisor(self.settings)
-        self.supervisor.environ |= {"KIOSK_PORT": str(self.port)}
-        for key, value in settings.items():
-            self.supervisor.environ[f"KIOSK_{key.upper()}"] = str(value)
+        self.home, self.more = home, settings
         self.worker: Part | None = None
         self.web: Part | None = None
+        self._choose_ports()
+
+    def _choose_ports(self) -> None:
+        self.port = free_port()
+        self.settings = config.load({}, home=str(self.home), port=self.port, **self.more)
+        self.supervisor = Supervisor(self.settings)
+        self.supervisor.environ |= {"KIOSK_PORT": str(self.port)}
+        for key, value in self.more.items():
+            self.supervisor.environ[f"KIOSK_{key.upper()}"] = str(value)
 
     def __enter__(self) -> Self:
-        try:
-            self.supervisor.simulators()
-            self.start_worker()
-            self.start_web()
-        except BaseException:
-            self.supervisor.stop()
-            raise
-        return self
+        for left in (2, 1, 0):
+            try:
+                self._start_all()
+                return self
+            except SystemExit:  # a port that was free a moment ago went to somebody else
+                self.supervisor.stop()
+                if not left:
+                    raise
+                self._choose_ports()
+            except BaseException:
+                self.supervisor.stop()
+                raise
+        raise AssertionError("three tries end above")
+
+    def _start_all(self) -> None:
+        self.supervisor.simulators()
+        self.start_worker()
+        self.start_web()
 
     def __exit__(self, *_: object) -> None:
         self.supervisor.stop()
