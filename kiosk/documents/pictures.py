@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import segno
-from PIL import Image
+from PIL import Image, ImageFile
 
 from kiosk.documents.errors import PictureRefused
 from kiosk.documents.geometry import Box
@@ -72,6 +72,7 @@ def _read(name: str, path: Path) -> bytes:
 
 def _decode(name: str, raw: bytes) -> Image.Image:
     try:
+        ImageFile.LOAD_TRUNCATED_IMAGES = False  # WeasyPrint allows half pictures for its whole process
         with Image.open(io.BytesIO(raw), formats=("PNG", "JPEG")) as source:
             if source.width * source.height > MAX_PIXELS:
                 raise PictureRefused(picture=name, reason="pixels")

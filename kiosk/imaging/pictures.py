@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from kiosk.imaging.verdict import PictureRefused
 
@@ -56,6 +56,7 @@ def decode(data: bytes) -> Decoded:
         raise PictureRefused("too_many_bytes", bytes=len(data))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        ImageFile.LOAD_TRUNCATED_IMAGES = False  # a library in this process may have allowed half pictures
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
                 return _unpack(image)
