@@ -39,9 +39,7 @@ walk: $(VENV)/.run $(MO) ## a scripted customer in a temporary home: make walk A
 	@$(BIN)/python -m kiosk.walk_alone $(ARGS)
 
 test: $(VENV)/.test $(MO) ## the tests
-	@$(BIN)/python -m pytest tests/browser/test_main_job.py
-	@$(BIN)/python -m pytest tests/deploy/test_browser_policy.py
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" --ignore=tests/browser/test_main_job.py --ignore=tests/deploy/test_browser_policy.py $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(ARGS)
 
 test-long: $(VENV)/.test $(MO) ## what takes many minutes: 200 orders under chaos, every screen in every size and mode
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(ARGS)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from kiosk.ime.pinpad import _STROKES as DRAWN
@@ -18,20 +18,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-main-job"), 
 NEXT = "#page .actions button.primary"
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"],
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def page(chromium: Browser, kiosk: Running) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1080, "height": 1920}, base_url=kiosk.base, locale="zh-CN")
+def page(browser: Browser, kiosk: Running) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1080, "height": 1920}, base_url=kiosk.base, locale="zh-CN")
     context.set_default_timeout(20_000)
     opened = context.new_page()
     complaints: list[str] = []
