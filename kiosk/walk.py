@@ -76,12 +76,20 @@ class Customer:
         self.take(answer, began, f"POST {path}")
 
     def hand(self, device: str, verb: str, **body: Any) -> dict[str, Any]:
-        """One movement on the bench."""
-        self.read("/bench/state")
-        answer = self.web.post(f"/bench/{device}/{verb}", json=body, headers={"X-CSRFToken": self.page.csrf})
+        """One movement on the bench. Where its answer was lost with a web process that died, it is made again: should
+        the first have counted, the second is refused, and that is no fault.
+        """
+        again = False
+        while True:
+            self.read("/bench/state")
+            try:
+                answer = self.web.post(f"/bench/{device}/{verb}", json=body, headers={"X-CSRFToken": self.page.csrf})
+                break
+            except httpx.TransportError:
+                again = True
         answer.raise_for_status()
         done: dict[str, Any] = answer.json()
-        if done.get("error"):
+        if done.get("error") and not again:
             raise Stuck(f"bench {device}/{verb}: {done['error']}")
         return done
 
