@@ -166,7 +166,7 @@ def scan(page: Page, kiosk: Running, path: str, card: Any, company: Any) -> None
 
     import httpx
 
-    from kiosk.walk import page_for
+    from kiosk.walk_persona import page_for
 
     name = page_for(path.removeprefix("material-"), bool(company["name"]))
     owner = {"unit": company["name"], "person": card["name"], "number": card["card"]["number"]}

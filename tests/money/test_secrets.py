@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from kiosk.walk import NEW_PIN, Customer
+from kiosk.walk import Customer
+from kiosk.walk_persona import NEW_PIN
 from tests.running import Running
 
 NOTE = "NOTICE-SECRET-7391"
