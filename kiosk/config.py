@@ -36,6 +36,7 @@ class Devices(Part):
     ukey_config: str = ""  # SOFTHSM2_CONF for the simulated drawer
     pos: str = ""  # serial port of the POS terminal
     pos_profile: str = ""  # the acquirer's TOML file for it; empty = generic
+    window_pos: bool = False  # a stand-alone card terminal at the window; a clerk confirms its slips
     blank_pin: str = Field(default="12345678", repr=False)  # factory PIN of blank UKeys in stock
 
 

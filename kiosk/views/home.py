@@ -9,7 +9,8 @@ from flask import Blueprint, flash, g, redirect, render_template, request, sessi
 from werkzeug.wrappers import Response
 
 from kiosk.catalogue import Kind, Offer, Operation, Scheme, Service
-from kiosk.db import now, write
+from kiosk.db import db, now, write
+from kiosk.orders import money
 from kiosk.orders.book import NotOffered
 from kiosk.orders.states import State
 from kiosk.views import visit
@@ -49,11 +50,14 @@ def price_line(offer: Offer) -> str:
     return _("%(amount)s 元起", amount=text) if len(amounts) > 1 else _("%(amount)s 元", amount=text)
 
 
-def closed_reason(service: Service, offer: Offer | None) -> str:
+def closed_reason(service: Service, offer: Offer | None, works: frozenset[str] | None) -> str:
+    """Why nobody can begin this now. ``works``: see :func:`kiosk.orders.money.working`."""
     if service.operation not in BUILT:
         return _("本机暂不办理，请到窗口")
     if offer is not None and not offer.priced:
         return _("尚未定价，暂不能办理")
+    if offer is not None and not offer.free and not money.payable(works, offer.payments):
+        return _("本机现在收不了款，请稍后再来或到窗口")
     return ""
 
 
@@ -66,6 +70,7 @@ def index() -> str | Response:
     schemes = [house().catalogue.schemes[code] for code in settings.schemes if code in house().catalogue.schemes]
     chosen = house().catalogue.schemes.get(request.args.get("scheme", settings.hall)) or schemes[0]
     cards: list[dict[str, Any]] = []
+    works = money.working(db.session())
     for service in chosen.services.values():
         offer = next(iter(service.offers.values()), None)
         cards.append(
@@ -75,7 +80,7 @@ def index() -> str | Response:
                 "href": url_for("home.service", scheme=chosen.code, service=service.code),
                 "lines": [service.summary, ("clock", _("约 %(n)s 分钟", n=service.minutes))],
                 "price": price_line(offer) if offer else "",
-                "reason": closed_reason(service, None),
+                "reason": closed_reason(service, offer if offer and offer.priced else None, works),
             }
         )
     template = "home/index.html"
@@ -96,6 +101,7 @@ def service(scheme: str, service: str) -> str | Response:
     item = found.services.get(service) if found else None
     if found is None or item is None:
         return redirect(url_for("home.index"))
+    works = money.working(db.session())
     kinds = [
         {
             "kind": kind.value,
@@ -103,7 +109,7 @@ def service(scheme: str, service: str) -> str | Response:
             "icon": "building-2" if kind == Kind.unit else "user",
             "offer": offer,
             "price": price_line(offer),
-            "reason": closed_reason(item, offer),
+            "reason": closed_reason(item, offer, works),
             "bring": [m.name for m in offer.materials if m.how != "made" and m.required],
         }
         for kind, offer in item.offers.items()
@@ -117,7 +123,7 @@ def begin(scheme: str, service: str, kind: str) -> Response:
     found = house().catalogue.schemes.get(scheme)
     item = found.services.get(service) if found else None
     offer = item.offers.get(Kind(kind)) if item and kind in set(Kind) else None
-    if item is None or offer is None or closed_reason(item, offer):
+    if item is None or offer is None or closed_reason(item, offer, money.working(db.session())):
         return redirect(url_for("home.index"))
     if visit.order() is not None:
         return redirect(url_for("journey.resume"))

@@ -8,15 +8,16 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from kiosk.ca.connector import CaError
 from kiosk.db import db, now, write
 from kiosk.hardware.errors import DeviceBusy, DeviceError
 from kiosk.hardware.health import Health, Level
-from kiosk.orders import standing
+from kiosk.orders import money, standing
 from kiosk.orders.models import DeviceHealth
 from kiosk.worker.world import World
 
@@ -25,7 +26,7 @@ EVERY = 20.0  # seconds between two rounds
 LOW_DISK, NO_DISK = 1024**3, 200 * 1024**2
 
 NEEDED = ("id_card", "scanner", "ukey", "receipt_printer", "ca", "clock", "disk")
-"""Without these a kiosk may not serve; payment needs one gateway at least."""
+"""Without these a kiosk may not serve; of the ways to pay one at least has to work."""
 
 
 def probe(world: World) -> dict[str, Health]:
@@ -38,9 +39,8 @@ def probe(world: World) -> dict[str, Health]:
         "a4_printer": lambda: _device(world, "a4_printer"),
         "ca": lambda: _ca(world)[0],
         "clock": lambda: _ca(world)[1],
-        "wechat": lambda: _gateway(world, "wechat"),
-        "alipay": lambda: _gateway(world, "alipay"),
         "disk": lambda: _disk(world),
+        **_ways(world),
     }
     found = {}
     for name, ask in parts.items():
@@ -60,13 +60,26 @@ def probe(world: World) -> dict[str, Health]:
 def may_serve(found: dict[str, Health]) -> bool:
     """Whether this kiosk may take customers."""
     good = (Level.FINE, Level.WARNING, Level.BUSY)
-    gateways = any(found[name].level in good for name in ("wechat", "alipay") if name in found)
-    return gateways and all(found[name].level in good for name in NEEDED)
+    payable = any(health.level in good for name, health in found.items() if money.is_way(name))
+    return payable and all(name in found and found[name].level in good for name in NEEDED)
 
 
-def _device(world: World, name: str) -> Health:
+def _ways(world: World) -> dict[str, Callable[[], Health]]:
+    """A look at each way to pay: both gateways, the operator's adapters, and the card terminals that are set up."""
+    names = {"wechat", "alipay", *world.channels()}
+    looks: dict[str, Callable[[], Health]] = {
+        money.part_of(name): partial(_gateway, world, name) for name in sorted(names, reverse=True)
+    }
+    if world.settings.devices.pos:
+        looks[money.part_of("pos")] = partial(_device, world, "pos", deadline=3)
+    if world.settings.devices.window_pos:  # nothing to ask: a clerk confirms its slips
+        looks[money.part_of("pos_manual")] = partial(Health, Level.FINE, "", "")
+    return looks
+
+
+def _device(world: World, name: str, deadline: float = 10) -> Health:
     child = getattr(world, name)
-    health: Health = child.call("health", deadline=10)
+    health: Health = child.call("health", deadline=deadline)
     return health
 
 
@@ -95,6 +108,7 @@ def _disk(world: World) -> Health:
 def keep(found: dict[str, Health]) -> None:
     """Store one round; needs an app context."""
     with write() as session:
+        session.execute(delete(DeviceHealth).where(DeviceHealth.name.not_in(found)))  # parts that were taken away
         for name, health in found.items():
             row = session.get(DeviceHealth, name) or DeviceHealth(name=name)
             row.level, row.code, row.detail, row.at = health.level, health.code, health.detail[:200], now()

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from kiosk.db import db, write
+from kiosk.db import BEIJING, db, now, write
 from kiosk.hardware.errors import DeviceError
 from kiosk.orders import invoices, reconciliation
 from kiosk.orders.book import House
@@ -75,7 +75,10 @@ def _bills(house: House, date: dt.date, pos_file: Path | None, without: tuple[st
     try:
         for name in world.channels():
             if name not in without:
-                lines += world.channel(name).bill(date)
+                found = world.channel(name).bill(date)
+                if not found and now() < _made(date) and _received(house, date, name):
+                    raise click.ClickException(f"{name} has not made the bill of {date} yet: ask after 10:00 next day")
+                lines += found
         pos_file = pos_file or _settlement(house, date)
         if pos_file and "pos" not in without:
             if pos_file.stat().st_size > MAX_SETTLEMENT:
@@ -86,6 +89,17 @@ def _bills(house: House, date: dt.date, pos_file: Path | None, without: tuple[st
     finally:
         world.close()
     return lines
+
+
+def _made(date: dt.date) -> dt.datetime:
+    """When the bill of a date is there for certain; before that an empty bill may mean that it is not made yet."""
+    return dt.datetime.combine(date + dt.timedelta(days=1), dt.time(10), BEIJING)
+
+
+def _received(house: House, date: dt.date, channel: str) -> bool:
+    """Whether this kiosk took money through a channel on a date."""
+    ours = reconciliation.records(db.session(), house, date)
+    return any(line.channel == channel and line.settled and line.at.astimezone(BEIJING).date() == date for line in ours)
 
 
 def _settlement(house: House, date: dt.date) -> Path | None:

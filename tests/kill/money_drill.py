@@ -61,6 +61,8 @@ def id_number(index: int) -> str:
 class Drill:
     """Gateways, card terminal, UKeys, CA, database and the dying worker in one folder."""
 
+    kiosk_id = "K001"
+
     def __init__(
         self,
         home: Path,
@@ -81,8 +83,7 @@ class Drill:
 
     def __enter__(self) -> Self:
         try:
-            self._simulator("gateways", "--early-bills")
-            self._simulator("pos", "--auto", "--link", str(self.home / "pos-port"))
+            self._outside()
             self._tokens()
             self._configure()
         except BaseException:
@@ -104,6 +105,15 @@ class Drill:
             db.session.remove()
             db.engine.dispose()
             self.context.pop()
+
+    def _outside(self) -> None:
+        """Gateways and card terminal: ``told`` says where they are."""
+        self._simulator("gateways", "--early-bills")
+        self._simulator("pos", "--auto", "--link", str(self.home / "pos-port"))
+
+    @property
+    def merchant(self) -> Path:
+        return Path(self.told["gateways"]["merchant"])
 
     def _simulator(self, name: str, *more: str) -> None:
         command = [sys.executable, "-m", f"kiosk.simulators.{name}", "--control", str(free_port())]
@@ -132,12 +142,12 @@ class Drill:
     def _configure(self) -> None:
         run = self.home / "run"
         run.mkdir(mode=0o700)
-        lines = [f"merchant = {json.dumps(self.told['gateways']['merchant'])}", f"qr_seconds = {QR_SECONDS}"]
-        lines += ["[devices]", f"pos = {json.dumps(str(self.home / 'pos-port'))}", f"blank_pin = {json.dumps(PIN)}"]
+        lines = [f"merchant = {json.dumps(str(self.merchant))}", f"qr_seconds = {QR_SECONDS}"]
+        lines += ["[devices]", f"pos = {json.dumps(self.told['pos']['port'])}", f"blank_pin = {json.dumps(PIN)}"]
         lines += [f"ukey_module = {json.dumps(self.drawer.module)}"]
         lines += [f"ukey_config = {json.dumps(str(self.drawer.config))}"]
         (run / "simulators.toml").write_text("\n".join(lines) + "\n")
-        self.app = create_app(config.load({}, home=str(self.home)))
+        self.app = create_app(config.load({}, home=str(self.home), kiosk_id=self.kiosk_id))
         self.house: House = self.app.extensions["house"]
         self.context = self.app.app_context()
         self.context.push()

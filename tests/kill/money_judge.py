@@ -133,8 +133,7 @@ class Judge:
             self._must(not count, "I3", f"order {order_id}: {count} open")
 
     def _secrets(self) -> None:
-        merchant = self.drill.home / "sim" / "gateways" / "merchant"
-        secrets = [PIN, (merchant / "wechat_apiv3.key").read_text().strip(), "PRIVATE KEY"]
+        secrets = [PIN, (self.drill.merchant / "wechat_apiv3.key").read_text().strip(), "PRIVATE KEY"]
         secrets += [id_number(order.id) for order in self.orders[:20]]
         places = {"log": self.drill.log.read_text(errors="replace")}
         places["events"] = json.dumps([event.body for event in db.session.scalars(select(Event))], default=str)

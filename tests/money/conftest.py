@@ -1,11 +1,15 @@
-"""Gateways, card terminal and CA in a folder, and an engine that a test steps by hand."""
+"""A kiosk's money in a folder, and an engine that a test steps by hand. Gateways and card terminal are shared by all
+tests of a process: each test is a kiosk of its own with numbers of its own.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from sqlalchemy import select
@@ -20,9 +24,54 @@ from kiosk.worker.pins import Pins
 from kiosk.worker.world import World
 from tests.kill.money_drill import Drill
 
+_kiosks = itertools.count(1)
+
+
+class Counter(Drill):
+    """The outside alone: both gateways and the card terminal."""
+
+    def __enter__(self) -> Self:
+        try:
+            self._outside()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def calm(self) -> None:
+        """Everything answers and tells the truth."""
+        self.ask("gateways", "calm")
+        self.ask("gateways", "clock", offset=0)
+        self.ask("pos", "plug")
+        self.ask("pos", "auto", on=True)
+
 
 class Till(Drill):
-    """A drill without a worker: effects run in the test, lane by lane, when :meth:`work` is called."""
+    """A drill without a worker: effects run in the test, lane by lane, when :meth:`work` is called.
+
+    ``counter``: an outside that is there already; without one the till has its own.
+    """
+
+    def __init__(self, home: Path, counter: Counter | None = None) -> None:
+        super().__init__(home, 0)
+        self.counter, self.kiosk_id = counter, f"T{next(_kiosks):04d}"
+
+    def _outside(self) -> None:
+        if self.counter is None:
+            super()._outside()
+            return
+        merchant = shutil.copytree(self.counter.merchant, self.home / "sim" / "gateways" / "merchant")
+        self.told = {**self.counter.told, "gateways": {**self.counter.told["gateways"], "merchant": str(merchant)}}
+        self.counter.calm()
+
+    def trades(self) -> list[dict[str, Any]]:
+        """This kiosk's trades in the gateways' ledgers."""
+        found: list[dict[str, Any]] = self.ask("gateways", "judge", prefix=f"{self.kiosk_id}x")["trades"]
+        return found
+
+    def slips(self) -> list[dict[str, Any]]:
+        """This kiosk's transactions at the card terminal."""
+        return [slip for slip in self.ask("pos", "ledger")["entries"] if slip["orders"].startswith(self.kiosk_id)]
 
     def begin(self) -> None:
         self.pins = Pins()
@@ -32,7 +81,9 @@ class Till(Drill):
     def close(self) -> None:
         self.world.close()
 
-    def order(self, scheme: str = "yiyang", service: str = "new", kind: str = "personal") -> Order:
+    def order(
+        self, scheme: str = "yiyang", service: str = "new", kind: str = "personal", preflight: bool = False
+    ) -> Order:
         """Answers confirmed, nothing paid."""
         with write() as session:
             order = self.house.open_order(session, scheme, service, kind)
@@ -40,7 +91,8 @@ class Till(Drill):
             self.house.put_data(order, {"card": card, "role": "self", "token": {"serial": "A1"}})
             order.years = 1
             fulfil.confirm(session, self.house, order)
-            effects.cancel(session, order, "preflight")
+            if not preflight:
+                effects.cancel(session, order, "preflight")
             return order
 
     def pay(self, order: Order, channel: str) -> Payment:
@@ -64,9 +116,24 @@ class Till(Drill):
         return list(db.session.scalars(query))
 
 
+@pytest.fixture(scope="session")
+def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
+    with Counter(tmp_path_factory.mktemp("counter") / "home", 0) as made:
+        yield made
+
+
 @pytest.fixture
-def till(tmp_path: Path) -> Iterator[Till]:
-    with Till(tmp_path / "home", 0) as made:
+def till(tmp_path: Path, counter: Counter) -> Iterator[Till]:
+    with Till(tmp_path / "home", counter) as made:
+        made.begin()
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def lone_till(tmp_path: Path) -> Iterator[Till]:
+    """With gateways of its own, whose bills hold nothing else."""
+    with Till(tmp_path / "home") as made:
         made.begin()
         yield made
         made.close()

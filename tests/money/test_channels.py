@@ -82,7 +82,7 @@ def test_who_left_and_paid_all_the_same_gets_everything_back(till: Till) -> None
     till.work("money")
     refund = db.session.query(Refund).one()
     assert (refund.state, refund.amount, refund.reason) == (RefundState.SUCCEEDED, payment.amount, "surplus")
-    (trade,) = till.ask("gateways", "judge")["trades"]
+    (trade,) = till.trades()
     assert trade["refunded_fen"] == trade["captured_fen"] == payment.amount
 
 
@@ -106,7 +106,7 @@ def test_a_card_is_charged_once(till: Till) -> None:
     till.work("pos")
     paid = fresh(payment)
     assert paid.state == PaymentState.SUCCEEDED
-    (slip,) = till.ask("pos", "ledger")["entries"]
+    (slip,) = till.slips()
     assert (slip["reference"], slip["amount"]) == (paid.transaction_id, payment.amount)
 
 
@@ -117,7 +117,7 @@ def test_a_lost_result_is_asked_for_and_not_charged_again(till: Till, monkeypatc
     payment = till.pay(till.order(), "pos")
     till.work("pos")
     assert fresh(payment).state == PaymentState.SUCCEEDED
-    assert len(till.ask("pos", "ledger")["entries"]) == 1
+    assert len(till.slips()) == 1
 
 
 def test_a_declined_card_leaves_the_choice(till: Till) -> None:
@@ -137,7 +137,7 @@ def test_a_card_payment_is_given_back_by_a_void(till: Till) -> None:
         fulfil.give_back(session, till.house, session.merge(order), "token_full")
     till.work("pos")
     assert fresh(payment).order.state == State.REFUNDED
-    assert [slip["kind"] for slip in till.ask("pos", "ledger")["entries"]] == ["sale", "void"]
+    assert [slip["kind"] for slip in till.slips()] == ["sale", "void"]
 
 
 def test_no_key_in_the_merchant_folder_is_needed_in_the_clear(till: Till) -> None:

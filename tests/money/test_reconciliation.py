@@ -133,22 +133,36 @@ def test_a_line_at_midnight_is_found_on_the_next_day(core: Flask, house: House) 
     assert [str(finding.verdict) for finding in missing.exceptions] == ["shortage"]
 
 
-def test_the_command_with_true_bills(till: Till, tmp_path: Path) -> None:
-    orders = [till.order() for _ in range(4)]
-    for order, channel in zip(orders, ("wechat", "alipay", "pos", "wechat"), strict=True):
-        payment = till.pay(order, channel)
-        till.work("money", "pos", rounds=2)
-        if channel != "pos":
-            till.ask("gateways", "pay", code=payment.out_trade_no)
-        till.work("money", "pos")
-    with write() as session:
-        fulfil.give_back(session, till.house, session.merge(orders[3]), "token_full")
-    till.work("money")
-    till.ask("gateways", "stray", gateway="wechat", out_trade_no="STRAY1", amount_fen=777)
+def test_a_bill_that_is_not_made_yet_is_no_shortage(lone_till: Till) -> None:
+    """Alipay says the same of an empty day and of a bill that is still to come."""
+    payment = lone_till.pay(lone_till.order(), "alipay")
+    lone_till.work("money", rounds=2)
+    lone_till.ask("gateways", "pay", code=payment.out_trade_no)
+    lone_till.work("money")
+    lone_till.ask("gateways", "bills", early=False)
     today = dt.datetime.now(BEIJING).date().isoformat()
-    slips = till.home / "sim" / "pos" / till.ask("pos", "settlement", date=today)["file"]
+    result = lone_till.app.test_cli_runner().invoke(args=["reconcile", today, "--without", "wechat"])
+    assert result.exit_code == 1
+    assert "alipay has not made the bill" in result.output
+    assert db.session.get(Reconciled, dt.date.fromisoformat(today)) is None
+
+
+def test_the_command_with_true_bills(lone_till: Till, tmp_path: Path) -> None:
+    orders = [lone_till.order() for _ in range(4)]
+    for order, channel in zip(orders, ("wechat", "alipay", "pos", "wechat"), strict=True):
+        payment = lone_till.pay(order, channel)
+        lone_till.work("money", "pos", rounds=2)
+        if channel != "pos":
+            lone_till.ask("gateways", "pay", code=payment.out_trade_no)
+        lone_till.work("money", "pos")
+    with write() as session:
+        fulfil.give_back(session, lone_till.house, session.merge(orders[3]), "token_full")
+    lone_till.work("money")
+    lone_till.ask("gateways", "stray", gateway="wechat", out_trade_no="STRAY1", amount_fen=777)
+    today = dt.datetime.now(BEIJING).date().isoformat()
+    slips = lone_till.home / "sim" / "pos" / lone_till.ask("pos", "settlement", date=today)["file"]
     report = tmp_path / "day.csv"
-    runner = till.app.test_cli_runner()
+    runner = lone_till.app.test_cli_runner()
     words = ["reconcile", today, "--json", "--csv", str(report), "--pos", str(slips)]
     data = json.loads(runner.invoke(args=words).output)
     assert data["counts"] == {"balanced": 5, "surplus": 1}

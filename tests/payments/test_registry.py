@@ -47,6 +47,23 @@ def test_from_a_sealed_folder(merchant: Path, name: str, number: str) -> None:
         open_channel(name, merchant, b"x" * 32)
 
 
+def test_a_sealed_merchant_is_known_to_the_gateways_after_a_restart(tmp_path: Path, soon: datetime) -> None:
+    """The platform keeps the merchant's public keys itself: the plain files are gone for good."""
+    process, gateways = start(tmp_path)
+    stop(process)
+    seal_folder(gateways.merchant, b"k" * 32)
+    process, gateways = start(tmp_path)
+    try:
+        assert not list(gateways.merchant.glob("*_key.pem"))
+        for name in ("wechat", "alipay"):
+            channel = open_channel(name, gateways.merchant, b"k" * 32)
+            gateways.do("pay", code=channel.create(f"K1xSEALED{name[0].upper()}x1", 100, "CA", soon))
+            assert channel.query(f"K1xSEALED{name[0].upper()}x1").outcome is Outcome.PAID
+            channel.close_connection()
+    finally:
+        stop(process)
+
+
 def test_an_adapter(merchant: Path, number: str) -> None:
     (merchant / "unionpay.json").write_text(f'{{"adapter": "{__name__}:adapter"}}')
     channel = open_channel("unionpay", merchant)

@@ -1,9 +1,14 @@
-"""Keys of both platforms and of the merchant, made on the first start and kept in the simulator's home."""
+"""Keys of both platforms and of the merchant, made on the first start and kept in the simulator's home.
+
+As at the real gateways the platform keeps what it has to know of the merchant (two public keys, the APIv3 key) on its
+own side: the merchant may seal his secrets and take the plain files away.
+"""
 
 from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +52,17 @@ def open_home(folder: Path, port: int) -> Home:
     for place in (merchant, platform):
         place.mkdir(parents=True, exist_ok=True)
         place.chmod(0o700)
-    apiv3 = _secret(merchant / "wechat_apiv3.key")
+    apiv3 = _known(merchant / "wechat_apiv3.key", platform / "merchant_apiv3.key", _secret)
     ids = _ids(platform / "ids.json")
     foreign = _private(platform / "foreign_key.pem")
     sides = {}
     for name in ("wechat", "alipay"):
-        own, theirs = _private(platform / f"{name}_key.pem"), _private(merchant / f"{name}_key.pem")
-        (merchant / f"{name}_platform.pem").write_bytes(_public_pem(own))
-        sides[name] = Platform(own, foreign, theirs.public_key(), ids["key_id"], ids["merchant_serial"])
+        own = _private(platform / f"{name}_key.pem")
+        pem = _known(merchant / f"{name}_key.pem", platform / f"merchant_{name}.pem", _public)
+        theirs = serialization.load_pem_public_key(pem)
+        assert isinstance(theirs, rsa.RSAPublicKey)
+        (merchant / f"{name}_platform.pem").write_bytes(_public_pem(own.public_key()))
+        sides[name] = Platform(own, foreign, theirs, ids["key_id"], ids["merchant_serial"])
     base = f"http://127.0.0.1:{port}"
     _write_settings(merchant, base, ids)
     return Home(folder, sides["wechat"], sides["alipay"], apiv3)
@@ -79,6 +87,20 @@ def _write_settings(merchant: Path, base: str, ids: dict[str, str]) -> None:
         (merchant / f"{name}.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
+def _known(theirs: Path, ours: Path, read: Callable[[Path], bytes]) -> bytes:
+    """What the platform knows of a merchant's secret; read from it (and made, if need be) unless it is sealed."""
+    if not theirs.with_name(f"{theirs.name}.sealed").exists() or theirs.exists():
+        value = read(theirs)
+        if not ours.exists() or ours.read_bytes() != value:
+            ours.touch(mode=0o600)
+            ours.write_bytes(value)
+    return ours.read_bytes()
+
+
+def _public(path: Path) -> bytes:
+    return _public_pem(_private(path).public_key())
+
+
 def _private(path: Path) -> rsa.RSAPrivateKey:
     if not path.exists():
         key = rsa.generate_private_key(65537, 2048)
@@ -92,8 +114,8 @@ def _private(path: Path) -> rsa.RSAPrivateKey:
     return loaded
 
 
-def _public_pem(key: rsa.RSAPrivateKey) -> bytes:
-    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+def _public_pem(key: rsa.RSAPublicKey) -> bytes:
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def _secret(path: Path) -> bytes:

@@ -22,6 +22,7 @@ from kiosk.views.frame import house
 from kiosk.views.journey import voucher
 from kiosk.views.journey.context import where, with_order
 from kiosk.views.journey.routes import blueprint, go_to_page
+from kiosk.views.language import gettext as _
 from kiosk.views.language import lazy_gettext as _l
 from kiosk.views.messages import message
 
@@ -55,7 +56,15 @@ def _status(session: Session, order: Order) -> dict[str, Any]:
     faults = [message(code) for code in found.get("faults", [])]
     if faults:
         return {**base, "status": "faults", "faults": faults}
-    return {**base, "status": "choose", "channels": [(c, *WAYS.get(c, OTHER)) for c in found.get("channels", [])]}
+    return {**base, "status": "choose", "channels": [_card(name) for name in found.get("channels", [])]} | {
+        "closed": [_card(name, _("暂停使用")) for name in found.get("closed", [])]
+    }
+
+
+def _card(channel: str, reason: str = "") -> dict[str, Any]:
+    """One way to pay as a card of the page; ``reason``: why it cannot be chosen."""
+    title, how, sign = WAYS.get(channel, OTHER)
+    return {"name": "channel", "value": channel, "title": title, "lines": [str(how)], "icon": sign, "reason": reason}
 
 
 def _open(session: Session, order: Order, payment: Payment) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from kiosk.catalogue import Kind, Operation
 from kiosk.db import now
 from kiosk.hardware.errors import DeviceError, PinIncorrect
 from kiosk.hardware.health import Level
-from kiosk.orders import causes, fulfil, people
+from kiosk.orders import causes, fulfil, money, people
 from kiosk.orders.invalid import Invalid
 from kiosk.orders.prefill import answers
 from kiosk.worker.effects.writing import subject_of
@@ -97,7 +97,8 @@ class Preflight(Handler):
         look(lambda: self._printer(world))
         look(lambda: self._disk(world))
         methods = self._ways(world, inputs.channels, faults) if inputs.channels else []
-        return Done({"faults": faults, "channels": methods})
+        closed = [name for name in inputs.channels if name not in methods and self._set_up(world, name)]
+        return Done({"faults": faults, "channels": methods, "closed": closed})
 
     @staticmethod
     def _token(world: World, pins: Pins, inputs: Look) -> str | None:
@@ -142,22 +143,28 @@ class Preflight(Handler):
 
     def _ways(self, world: World, allowed: tuple[str, ...], faults: list[str]) -> list[str]:
         """The ways to pay that work now, best first; none is a fault, and so is a clock that is wrong."""
-        built_in = ("wechat", "alipay")
-        adapters = [name for name in world.channels() if name not in built_in] if set(built_in) & set(allowed) else []
+        adapters = [name for name in world.channels() if name not in money.QR] if set(money.QR) & set(allowed) else []
         found, skewed = [], False
-        for name in [*(n for n in built_in if n in allowed), *adapters]:
+        for name in [*(n for n in money.QR if n in allowed), *adapters]:
             works, skew = self._gateway(world, name)
             skewed = skewed or skew
             found += [name] if works else []
-        if "pos" in allowed:
-            found.append("pos" if self._terminal(world) else "pos_manual")
+        if money.CARD in allowed and self._terminal(world):
+            found.append(money.CARD)
+        elif money.CARD in allowed and world.settings.devices.window_pos:
+            found.append(money.WINDOW)
         if "transfer" in allowed:
             found.append("transfer")
         if skewed:
             faults.append("clock_skew")
-        elif not found or (found == ["pos_manual"] and set(built_in) & set(allowed)):
+        elif not found:
             faults.append("gateway_unreachable")
         return found
+
+    @staticmethod
+    def _set_up(world: World, name: str) -> bool:
+        """Whether this kiosk has that way to pay at all; one it has and cannot use now is shown as out of service."""
+        return bool(world.settings.devices.pos) if name == money.CARD else name in world.channels()
 
     @staticmethod
     def _gateway(world: World, name: str) -> tuple[bool, bool]:
