@@ -37,6 +37,10 @@ class Devices(Part):
     pos: str = ""  # serial port of the POS terminal
     pos_profile: str = ""  # the acquirer's TOML file for it; empty = generic
     window_pos: bool = False  # a stand-alone card terminal at the window; a clerk confirms its slips
+    clerk_card_module: str = ""  # PKCS#11 module of the staff's smart cards; empty = no sign-in by card
+    clerk_card_config: str = ""  # OPENSC_CONF for it, empty = the system's
+    clerk_card_reader: str = ""  # part of the reader's name; empty = every PC/SC reader
+    pcsc_socket: str = ""  # pcscd's socket, empty = the usual one
     blank_pin: str = Field(default="12345678", repr=False)  # factory PIN of blank UKeys in stock
 
 

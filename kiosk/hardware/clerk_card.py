@@ -9,6 +9,7 @@ missed.
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -17,7 +18,7 @@ from smartcard import scard
 
 from kiosk.hardware.errors import DeviceFailed, DeviceMissing
 from kiosk.hardware.health import Health, Level
-from kiosk.hardware.ukey import UKeyReader, current
+from kiosk.hardware.ukey import TokenCertificate, UKeyReader, current
 
 _NEW_READERS: Final = "\\\\?PnP?\\Notification"
 _PAUSE: Final = 0.05  # seconds between two knocks at a pcscd that does not answer
@@ -51,7 +52,7 @@ class ClerkCardReader:
         self._context: Any = None
         self._snapshot: Snapshot = ()
         self._states: list[tuple[str, int]] = []
-        self._generation = 1
+        self._generation = secrets.randbelow(2**40) + 1  # a process that was started again is not taken for this one
 
     def __enter__(self) -> Self:
         return self
@@ -79,17 +80,25 @@ class ClerkCardReader:
             self._look(left)
         return CardWatch(self._generation, tuple(name for name, count in self._snapshot if count % 2))
 
-    def prove(self, pin: str) -> bytes:
-        """The certificate (DER) of the one card in the reader, after it has signed a nonce with its PIN.
+    def certificate(self) -> bytes:
+        """The certificate (DER) of the one card in the reader, without a PIN: whose card it claims to be.
 
-        TokenMissing, SeveralTokens, DeviceFailed("card_without_certificate"); the PIN's errors as of UKeyReader.
+        TokenMissing, SeveralTokens, DeviceFailed("card_without_certificate").
         """
+        return self._current()[1].der
+
+    def prove(self, pin: str) -> bytes:
+        """As :meth:`certificate`, after the card has signed a nonce with its PIN; the PIN's errors as of UKeyReader."""
+        serial, found = self._current()
+        self._tokens.prove_key(serial, pin, found.key_id, found.der)
+        return found.der
+
+    def _current(self) -> tuple[str, TokenCertificate]:
         contents = self._tokens.inspect()
         found = current(contents)
         if found is None:
             raise DeviceFailed("card_without_certificate")
-        self._tokens.prove_key(contents.info.serial, pin, found.key_id, found.der)
-        return found.der
+        return contents.info.serial, found
 
     def _connected(self) -> bool:
         if self._context is None:

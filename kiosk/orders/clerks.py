@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kiosk.db import db, now, write
+from kiosk.orders import desk_cards
 from kiosk.orders.book import House
 from kiosk.orders.desk_models import Clerk, ClerkSession, LoginTry
 
@@ -30,6 +31,7 @@ TRIES, LOCK = 5, dt.timedelta(minutes=15)
 RATE, WINDOW = 20, dt.timedelta(minutes=10)  # refused attempts from one address, whatever the name
 STEP = 30  # seconds of a one-time code
 MIN_PASSWORD = 10
+EVERY_HALL = "*"
 NAME = re.compile(r"[a-z][a-z0-9._-]{1,31}")
 _hasher = PasswordHasher()
 _nobody = _hasher.hash(secrets.token_hex(16))
@@ -125,11 +127,7 @@ def by_name(session: Session, name: str) -> Clerk:
 def sign_in(house: House, name: str, password: str, code: str, place: str, address: str) -> SignedIn:
     """Check password and code together, so that a refusal does not tell which was wrong. Commits by itself."""
     source = house.vault.blind(address, "address")
-    since = now() - WINDOW
-    tried = db.session.scalar(
-        select(func.count()).select_from(LoginTry).where(LoginTry.source == source, LoginTry.at > since)
-    )
-    if (tried or 0) >= RATE:
+    if too_many(house, address):
         return SignedIn(refusal="slow_down")
     known = db.session.scalars(select(Clerk).where(Clerk.name == name)).first()
     good = _password_fits(known.password if known else _nobody, password) and known is not None
@@ -139,13 +137,31 @@ def sign_in(house: House, name: str, password: str, code: str, place: str, addre
         if clerk is not None and clerk.locked_until and clerk.locked_until > now():
             return SignedIn(refusal="locked")
         step = _step_of(house, clerk, code) if clerk and good and not clerk.disabled else None
-        if clerk is None or step is None:
-            return _refused(session, house, clerk, source)
-        clerk.failed, clerk.locked_until, clerk.last_step = 0, None, step
-        token = secrets.token_urlsafe(32)
-        session.add(ClerkSession(digest=_digest(token), clerk_id=clerk.id, place=place))
-        house.log(session, "clerk.signed_in", {"clerk": clerk.name, "place": place})
-        return SignedIn(token=token)
+        if clerk is None or step is None or not serves(house, clerk):
+            return refused(session, house, clerk, source)
+        clerk.last_step = step
+        return begin(session, house, clerk, place, "totp")
+
+
+def too_many(house: House, address: str) -> bool:
+    """Whether this address was refused too often lately, whatever the names."""
+    source, since = house.vault.blind(address, "address"), now() - WINDOW
+    tried = select(func.count()).select_from(LoginTry).where(LoginTry.source == source, LoginTry.at > since)
+    return (db.session.scalar(tried) or 0) >= RATE
+
+
+def serves(house: House, clerk: Clerk) -> bool:
+    """Whether this account belongs to the hall of this kiosk, or to every hall."""
+    return clerk.hall in (EVERY_HALL, house.settings.hall)
+
+
+def begin(session: Session, house: House, clerk: Clerk, place: str, factor: str) -> SignedIn:
+    """A session for somebody who has proven himself; ``factor``: totp, webauthn or card."""
+    clerk.failed, clerk.locked_until = 0, None
+    token = secrets.token_urlsafe(32)
+    session.add(ClerkSession(digest=_digest(token), clerk_id=clerk.id, place=place))
+    house.log(session, "clerk.signed_in", {"clerk": clerk.name, "place": place, "factor": factor})
+    return SignedIn(token=token)
 
 
 def _password_fits(hashed: str, password: str) -> bool:
@@ -165,7 +181,8 @@ def _step_of(house: House, clerk: Clerk, code: str) -> int | None:
     return None
 
 
-def _refused(session: Session, house: House, clerk: Clerk | None, source: str) -> SignedIn:
+def refused(session: Session, house: House, clerk: Clerk | None, source: str) -> SignedIn:
+    """Count a refused attempt; the account is locked after :data:`TRIES`."""
     session.add(LoginTry(source=source))
     if clerk is None:
         house.log(session, "clerk.refused", {"clerk": None})
@@ -186,16 +203,21 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def who(token: str, place: str) -> Clerk | None:
-    """The clerk a session belongs to; None when it ended, was idle too long, or the account is shut."""
+def who(token: str, place: str, *, touch: bool = True) -> Clerk | None:
+    """The clerk a session belongs to; None when it ended, was idle too long, its card is gone, or the account is shut.
+
+    ``touch`` False for what a page asks by itself: only a person keeps a session alive.
+    """
     found = db.session.get(ClerkSession, _digest(token)) if token else None
     if found is None or found.ended_at or found.place != place or found.clerk.disabled:
+        return None
+    if place == "kiosk" and desk_cards.lost(db.session(), found.digest):
         return None
     moment = now()
     if moment - found.seen_at > IDLE[place] or moment - found.begun_at > LIFE:
         return None
     clerk_id = found.clerk_id
-    if (moment - found.seen_at).total_seconds() > 10:
+    if touch and (moment - found.seen_at).total_seconds() > 10:
         with write() as session:
             seen = session.get(ClerkSession, _digest(token))
             if seen:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from kiosk.db import now
-from kiosk.orders import fulfil
+from kiosk.orders import desk_facts, fulfil
 from kiosk.orders.book import House
 from kiosk.orders.desk_acts import DeskRefused
 from kiosk.orders.desk_models import Clerk, Standing, StockMove
@@ -19,14 +18,6 @@ OUT_REASONS = ("maintenance", "device_fault", "no_ukey", "no_paper", "hall_close
 STOCK_REASONS = {"in": ("delivered",), "spoilt": ("write_damage", "defective", "lost"), "counted": ("counted",)}
 LOW_STOCK = 20
 MAX_MOVE = 10_000
-
-
-def _put(session: Session, name: str, value: dict[str, object]) -> None:
-    row = session.get(Standing, name)
-    if row is None:
-        session.add(Standing(name=name, value=value))
-    else:
-        row.value, row.at = value, now()
 
 
 def out_of_service(session: Session) -> str | None:
@@ -40,19 +31,19 @@ def take_out(session: Session, house: House, clerk: Clerk, reason: str) -> None:
     if reason not in OUT_REASONS:
         raise DeskRefused("no_reason")
     before = out_of_service(session)
-    _put(session, "service", {"out": True, "reason": reason})
+    desk_facts.put(session, "service", {"out": True, "reason": reason})
     house.log(session, "kiosk.out", {"clerk": clerk.name, "reason": reason, "before": before, "after": reason})
 
 
 def put_back(session: Session, house: House, clerk: Clerk) -> None:
     before = out_of_service(session)
-    _put(session, "service", {"out": False})
+    desk_facts.put(session, "service", {"out": False})
     house.log(session, "kiosk.in", {"clerk": clerk.name, "reason": "fault_cleared", "before": before, "after": None})
 
 
 def ask_self_test(session: Session, house: House, clerk: Clerk) -> None:
     """Have the worker probe every device at once."""
-    _put(session, "self_test", {"by": clerk.name})
+    desk_facts.put(session, "self_test", {"by": clerk.name})
     house.log(session, "kiosk.self_test", {"clerk": clerk.name, "reason": "self_test"})
 
 
@@ -109,7 +100,7 @@ def set_level(session: Session, house: House, clerk: Clerk, level: int) -> None:
     if not 0 <= level <= MAX_MOVE:
         raise DeskRefused("amount_wrong")
     before = stock(session).level
-    _put(session, "stock", {"level": level})
+    desk_facts.put(session, "stock", {"level": level})
     house.log(session, "stock.level", {"clerk": clerk.name, "reason": "counted", "before": before, "after": level})
 
 

@@ -23,7 +23,7 @@ from kiosk.worker import pins
 
 TOUCH = 20  # seconds between two notes that somebody is there
 PAID_IDLE = 15 * 60  # a person who has paid is not thrown out while the machine works
-POLLS = ("journey.wait", "journey.pay_wait", "journey.work_wait")
+POLLS = ("journey.wait", "journey.pay_wait", "journey.work_wait", "clerk.card_state", "clerk.card_gone")
 _kept: dict[int, tuple[float, str]] = {}
 _lock = threading.Lock()
 

@@ -42,6 +42,8 @@ def probe(world: World) -> dict[str, Health]:
         "disk": lambda: _disk(world),
         **_ways(world),
     }
+    if world.settings.devices.clerk_card_module:
+        parts["clerk_card"] = lambda: _device(world, "clerk_card")
     found = {}
     for name, ask in parts.items():
         try:

@@ -16,6 +16,7 @@ from flask import Flask
 from kiosk import notify_systemd
 from kiosk.orders.book import House
 from kiosk.worker import health
+from kiosk.worker.clerk_card import CardDesk
 from kiosk.worker.effects import HANDLERS
 from kiosk.worker.engine import Engine
 from kiosk.worker.pins import Pins, PinServer
@@ -55,7 +56,8 @@ def main(app: Flask) -> int:
     lock = take_lock(house.settings.run)
     world, pins = World(house.settings), Pins()
     engine = Engine(app, house, world, pins, HANDLERS)
-    server = PinServer(house.settings.run / "worker.sock", pins, engine.nudge)
+    desk = CardDesk(app, house, world) if house.settings.devices.clerk_card_module else None
+    server = PinServer(house.settings.run / "worker.sock", pins, engine.nudge, desk.put if desk else None)
     stopped = threading.Event()
 
     def stop(signum: int, frame: FrameType | None) -> None:
@@ -70,6 +72,8 @@ def main(app: Flask) -> int:
     server.start()
     threads = [threading.Thread(target=engine.run_lane, args=(lane,), name=lane, daemon=True) for lane in engine.lanes]
     threads.append(threading.Thread(target=health.watch, args=(app, world, stopped), name="health", daemon=True))
+    if desk:
+        threads.append(threading.Thread(target=desk.run, args=(stopped,), name="clerk card", daemon=True))
     for thread in threads:
         thread.start()
     sys.stdout.write("ready\n")

@@ -43,11 +43,15 @@ class Pins:
 
 
 class PinServer(threading.Thread):
-    """Listens on ``path`` (mode 0600): one JSON line in, ``{"order", "pin"}``, ``{"forget"}`` or ``{}``; ``ok`` out."""
+    """Listens on ``path`` (mode 0600): one JSON line in, ``{"order", "pin"}``, ``{"forget"}``, ``{"card", "pin"}`` (the
+    PIN of a clerk's card, for one request of the sign-in page) or ``{}``; ``ok`` out.
+    """
 
-    def __init__(self, path: Path, pins: Pins, nudge: Callable[[], None]) -> None:
+    def __init__(
+        self, path: Path, pins: Pins, nudge: Callable[[], None], card: Callable[[str, str], None] | None = None
+    ) -> None:
         super().__init__(name="pins", daemon=True)
-        self.path, self.pins, self.nudge = path, pins, nudge
+        self.path, self.pins, self.nudge, self.card = path, pins, nudge, card
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
@@ -74,6 +78,8 @@ class PinServer(threading.Thread):
         message = json.loads(line)
         if isinstance(message.get("pin"), str) and isinstance(message.get("order"), int):
             self.pins.put(message["order"], message["pin"])
+        if self.card and isinstance(message.get("pin"), str) and isinstance(message.get("card"), str):
+            self.card(message["card"], message["pin"])
         if isinstance(message.get("forget"), int):
             self.pins.forget(message["forget"])
         self.nudge()

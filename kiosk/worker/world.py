@@ -78,6 +78,17 @@ class World:
         return self._child("pos", "kiosk.hardware.pos_terminal:PosTerminal", options)
 
     @property
+    def clerk_card(self) -> Child:
+        devices = self.settings.devices
+        options = {
+            "module": self._known("clerk_card", devices.clerk_card_module),
+            "config": devices.clerk_card_config,
+            "pcsc_socket": devices.pcsc_socket,
+            "reader": devices.clerk_card_reader,
+        }
+        return self._child("clerk_card", "kiosk.hardware.clerk_card:ClerkCardReader", options)
+
+    @property
     def inspector(self) -> Child:
         return self._child("inspector", "kiosk.imaging.inspector:Inspector", {}, memory_mb=2048)
 

@@ -11,13 +11,13 @@ from sqlalchemy import func, select
 
 from kiosk.catalogue import Kind
 from kiosk.db import BEIJING, db, now
-from kiosk.orders import clerks, standing
+from kiosk.orders import clerks, desk_cards, standing
 from kiosk.orders.book import NotOffered
 from kiosk.orders.desk_models import Proposal
 from kiosk.orders.models import Order, Task
 from kiosk.views import visit
 from kiosk.views.clerk import texts
-from kiosk.views.clerk.guard import ALL, COOKIES, drop_cookie, page
+from kiosk.views.clerk.guard import ALL, COOKIES, POLLS, drop_cookie, page
 from kiosk.views.frame import house
 from kiosk.views.language import gettext as _
 
@@ -48,8 +48,11 @@ def _banner() -> dict[str, Any]:
     if request.blueprint == "admin" or request.endpoint in (None, "static"):
         return {"desk_here": None}
     token = request.cookies.get(COOKIES["kiosk"], "")
-    found = g.desk if g.get("desk_place") == "kiosk" else clerks.who(token, "kiosk") if token else None
-    return {"desk_here": found}
+    if g.get("desk_place") == "kiosk":
+        found = g.desk
+    else:
+        found = clerks.who(token, "kiosk", touch=request.endpoint not in POLLS) if token else None
+    return {"desk_here": found, "desk_by_card": found is not None and desk_cards.holds(db.session(), token)}
 
 
 def _leave(response: Response) -> Response:

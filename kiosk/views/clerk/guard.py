@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kiosk.orders import clerks
 from kiosk.orders.clerks import ROLES
 from kiosk.orders.desk_models import Clerk
+from kiosk.views import visit
 from kiosk.views.clerk import texts
 
 V = TypeVar("V", bound=Callable[..., Any])
@@ -23,6 +24,7 @@ ANYBODY = "*"
 ALL = tuple(ROLES)
 COOKIES = {"kiosk": "desk", "admin": "staff"}
 PATHS = {"kiosk": "/", "admin": "/admin"}
+POLLS = visit.POLLS
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def open_blueprint(name: str, place: str, prefix: str) -> Blueprint:
 
 def _check(place: str) -> BaseResponse | None:
     g.desk_place, g.desk_token = place, request.cookies.get(COOKIES[place], "")
-    g.desk = clerks.who(g.desk_token, place)
+    g.desk = clerks.who(g.desk_token, place, touch=request.endpoint not in POLLS)
     roles = roles_of(request.endpoint or "")
     if ANYBODY in roles:
         return None

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from kiosk.orders import clerks
 from kiosk.views import visit
-from kiosk.views.clerk import texts
+from kiosk.views.clerk import cards, texts
 from kiosk.views.clerk.guard import ALL, ANYBODY, drop_cookie, give_cookie, page
 from kiosk.views.frame import house
 
@@ -16,7 +16,10 @@ from kiosk.views.frame import house
 def sign_in() -> str | Response:
     if g.desk is not None:
         return redirect(url_for(".index"))
-    return render_template("clerk/sign_in.html", error="", name="")
+    done = cards.settle() if g.desk_place == "kiosk" else None
+    if done is not None:
+        return done
+    return render_template("clerk/sign_in.html", error="", name="", card=cards.panel())
 
 
 @page("/sign-in", ANYBODY, post=True)
@@ -27,7 +30,7 @@ def enter() -> tuple[str, int] | Response:
     found = clerks.sign_in(house(), name, password, code, g.desk_place, request.remote_addr or "")
     if not found.token:
         error = texts.say(texts.REFUSALS, found.refusal)
-        return render_template("clerk/sign_in.html", error=error, name=name), 422
+        return render_template("clerk/sign_in.html", error=error, name=name, card=cards.panel()), 422
     return give_cookie(redirect(url_for(".index"), 303), found.token)
 
 
