@@ -12,6 +12,7 @@ from kiosk.catalogue.shelf import Shelf
 from kiosk.orders.book import House
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
+from kiosk.views.frame import Environment
 
 migrate = Migrate()
 
@@ -21,6 +22,8 @@ def build(settings: config.Settings) -> Flask:
     for folder in (settings.home, settings.secrets, settings.files, settings.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     app = Flask("kiosk", root_path=str(Path(__file__).parent))
+    app.jinja_environment = Environment
+    app.jinja_options["cache_size"] = -1  # all templates stay compiled, in a plain dictionary
     vault = Vault.from_file(settings.master_key)
     app.config.update(
         SECRET_KEY=vault.blind("flask session", "secret key"),

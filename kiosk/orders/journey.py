@@ -150,10 +150,10 @@ def missing(house: House, order: Order, data: dict[str, Any], group: str) -> lis
     return out
 
 
-def is_done(house: House, order: Order, data: dict[str, Any], step: Step, pictures: dict[str, Picture]) -> bool:
+def is_done(house: House, order: Order, data: dict[str, Any], step: Step) -> bool:
     """Whether nothing is left to do on that page."""
     if step.kind == "material":
-        picture = pictures.get(step.arg)
+        picture = newest_pictures(order).get(step.arg)
         return picture is not None and picture.state == "kept"
     if step.kind == "form":
         return bool(order.progress.get(step.code)) and not missing(house, order, data, step.arg)
@@ -169,8 +169,4 @@ def newest_pictures(order: Order) -> dict[str, Picture]:
 
 def first_open(house: House, order: Order, data: dict[str, Any], way: list[Step]) -> Step:
     """The step the person has to do next; the last one (check) when all are done."""
-    pictures = newest_pictures(order)
-    for step in way:
-        if not is_done(house, order, data, step, pictures):
-            return step
-    return way[-1]
+    return next((step for step in way if not is_done(house, order, data, step)), way[-1])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import marshal
+from dataclasses import dataclass
 from typing import Any
 
 from kiosk.catalogue import FormField, Kind, met
@@ -50,10 +52,38 @@ def sources(order: Order, data: dict[str, Any]) -> dict[str, str]:
     return known
 
 
-def read(house: House, order: Order, data: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """(value, source) of each field that is already told. Sources ``answers.*`` copy other answers."""
+@dataclass(frozen=True)
+class Told:
+    """All that is known of the form's fields at one moment: (value, source) of what was read, the names that are
+    locked, and every field's value.
+    """
+
+    read: dict[str, tuple[str, str]]
+    locked: frozenset[str]
+    answers: dict[str, str]
+
+
+def told(house: House, order: Order, data: dict[str, Any]) -> Told:
+    """Kept with the order object while neither its data nor its service changes: a page asks about twenty times."""
+    now = (order.catalogue_version, order.scheme, order.service, order.kind, marshal.dumps(data))
+    kept: tuple[Any, Told] | None = vars(order).get("_told")
+    if kept is None or kept[0] != now:
+        kept = (now, _told(form_fields(house, order), order, data))
+        vars(order)["_told"] = kept
+    return kept[1]
+
+
+def _told(fields: tuple[FormField, ...], order: Order, data: dict[str, Any]) -> Told:
+    found, typed = _read(fields, order, data), data.get("form", {})
+    locked = frozenset(name for name, source in found.items() if _locked(source, name, fields, data))
+    values = {field.name: field.default for field in fields if field.default}
+    values |= {name: value for name, (value, _) in found.items()} | typed
+    return Told(found, locked, values | {name: found[name][0] for name in locked})
+
+
+def _read(fields: tuple[FormField, ...], order: Order, data: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    """Sources ``answers.*`` copy other answers."""
     known, typed = sources(order, data), data.get("form", {})
-    fields = form_fields(house, order)
     out = _pick(fields, known)
     for name in COPIED:
         value = out[name][0] if name in out and _locked(out[name], name, fields, data) else typed.get(name)
@@ -79,26 +109,22 @@ def _locked(found: tuple[str, str], name: str, fields: tuple[FormField, ...], da
 
 def prefilled(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
     """What card, UKey, licence and other answers already told, by field name."""
-    return {name: value for name, (value, _) in read(house, order, data).items()}
+    return {name: value for name, (value, _) in told(house, order, data).read.items()}
 
 
 def locked(house: House, order: Order, data: dict[str, Any]) -> frozenset[str]:
     """Names of the fields the person cannot change: read from card or UKey, or copied from an answer."""
-    fields = form_fields(house, order)
-    return frozenset(name for name, found in read(house, order, data).items() if _locked(found, name, fields, data))
+    return told(house, order, data).locked
 
 
 def answers(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
     """Every field's value: what was read (locked fields first), else what was typed, else the form's default."""
-    known, typed = prefilled(house, order, data), dict(data.get("form", {}))
-    out = {field.name: field.default for field in form_fields(house, order) if field.default}
-    out |= {**known, **typed}
-    return out | {name: known[name] for name in locked(house, order, data)}
+    return dict(told(house, order, data).answers)
 
 
 def visible_fields(house: House, order: Order, data: dict[str, Any], group: str | None = None) -> list[FormField]:
     """The fields that apply now, of one group or of all."""
-    given, agent = answers(house, order, data), is_agent(data)
+    given, agent = told(house, order, data).answers, is_agent(data)
     return [
         field
         for field in form_fields(house, order)

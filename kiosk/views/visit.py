@@ -13,6 +13,7 @@ import threading
 import time
 
 from flask import current_app, g, request, session
+from sqlalchemy import bindparam, select
 
 from kiosk.db import db, now, write
 from kiosk.orders import fulfil
@@ -23,6 +24,7 @@ from kiosk.worker import pins
 
 TOUCH = 20  # seconds between two notes that somebody is there
 PAID_IDLE = 15 * 60  # a person who has paid is not thrown out while the machine works
+_VISIT = select(Visit, Order).outerjoin(Order, Order.id == Visit.order_id).where(Visit.token == bindparam("token"))
 POLLS = ("journey.wait", "journey.pay_wait", "journey.work_wait", "clerk.card_state", "clerk.card_gone")
 _kept: dict[int, tuple[float, str]] = {}
 _lock = threading.Lock()
@@ -47,11 +49,12 @@ def look() -> None:
     token = session.get("visit")
     if request.endpoint in (None, "static") or not isinstance(token, str):
         return
-    visit = db.session.get(Visit, token)
-    if visit is None:
+    found = db.session.execute(_VISIT, {"token": token}).one_or_none()
+    if found is None:
         session.pop("visit", None)
         return
-    order = db.session.get(Order, visit.order_id)
+    visit, order = found
+    g.visit_rows = found  # a session forgets what nobody holds
     paid = order is not None and order.state not in (State.DRAFT, State.VOID)
     limit = PAID_IDLE if paid else _house().settings.idle_seconds
     age = (now() - visit.seen_at).total_seconds()
