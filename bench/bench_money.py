@@ -82,7 +82,7 @@ def main() -> int:
     folder = tempfile.TemporaryDirectory(prefix="bench-money-")
     with folder, Drill(Path(folder.name) / "home", options.orders) as drill:
         drill.pos_ways = ()
-        drill.start_worker(points="")
+        drill.start_worker()
         found = run(drill, options.orders)
         number = db.session.scalars(select(Payment.out_trade_no).where(Payment.channel == "wechat")).first()
         found["floor_s"] = floor(drill, number or "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,6 +14,14 @@ from kiosk.orders.book import House
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
 from tests.running import Running, prepare
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What a test has to tell in figures: ``record_property("table", text)``."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties:
+            if name == "table" and report.when == "call":
+                terminalreporter.write_line(f"\n{text}")
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from kiosk.worker.world import World
 
 log = logging.getLogger("kiosk.worker")
 EVERY = 20.0  # seconds between two rounds
+SOON = 5.0  # and while the kiosk may not serve: what was mended is seen at once
 LOW_DISK, NO_DISK = 1024**3, 200 * 1024**2
 
 NEEDED = ("id_card", "scanner", "ukey", "receipt_printer", "ca", "clock", "disk")
@@ -121,13 +122,14 @@ def watch(app: Flask, world: World, stopped: threading.Event) -> None:
     """Probe round after round until told to stop."""
     while not stopped.is_set():
         with app.app_context():
-            keep(probe(world))
-        _pause(app, stopped)
+            found = probe(world)
+            keep(found)
+        _pause(app, stopped, EVERY if may_serve(found) else SOON)
 
 
-def _pause(app: Flask, stopped: threading.Event) -> None:
+def _pause(app: Flask, stopped: threading.Event, seconds: float) -> None:
     """Wait for the next round; a self-test that is asked for cuts it short."""
-    since, until = now(), time.monotonic() + EVERY
+    since, until = now(), time.monotonic() + seconds
     while not stopped.wait(1.0) and time.monotonic() < until:
         with app.app_context():
             if standing.self_test_asked(db.session(), since):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from kiosk.walk import Customer
@@ -22,6 +23,7 @@ def customer(kiosk: Running) -> Iterator[Customer]:
     kiosk.control("receipt_printer", "paper", level="ok")
     kiosk.control("gateways", "down", down=False)
     kiosk.control("pos", "plug")
+    eventually(lambda: "收不了款" not in httpx.get(kiosk.base, trust_env=False).text)
     somebody = kiosk.customer()
     yield somebody
     somebody.web.close()

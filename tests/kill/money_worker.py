@@ -1,8 +1,9 @@
 """The real worker process, killed again and again at its named checkpoints: ``python -m tests.kill.money_worker``.
 
 One process imports everything once and forks a life at a time; each life runs :func:`kiosk.worker.main.main` until it
-reaches a checkpoint that still has to be died at (each one twice), then SIGKILLs itself. ``KILLS`` in the environment
-is the file that remembers, ``MUTANT`` a fault to put into the product, for the judge to find.
+reaches a checkpoint that still has to be died at, then SIGKILLs itself. In the environment: ``KILLS`` the file that
+remembers, ``POINTS`` the checkpoints and ``TIMES`` how often to die at each, ``SEED`` of every choice, ``MUTANT`` a
+fault to put into the product, for the judge to find.
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ import random
 import signal
 import sys
 import threading
-import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from kiosk import config, create_app
 from kiosk.orders.effects import LANES
+from kiosk.payments.alipay import AlipayChannel
 from kiosk.worker import checkpoints, health
 from kiosk.worker import main as worker
 from kiosk.worker.effects import HANDLERS
 from kiosk.worker.outcomes import Failed, Outcome
 from tests.kill.money_mutants import MUTANTS
 
-TIMES = 2  # deaths at each checkpoint
-BREATH = 0.4  # seconds a life is left alone, so that work gets done between the deaths
+SPARED = (10, 40)  # checkpoints a life passes before it may end, so that work gets done between the deaths
+RARE = ("refund", "pos.void", "ca.revoke")  # these come too seldom to be spared
+GRACE = timedelta(seconds=10)  # a code of the simulated Alipay dies at its expiry
 SCENARIOS = 20
 FULL, DEAD = 15, 16
 """Scenarios whose UKey takes no key (before the CA is asked), and whose UKey dies with the certificate on its way."""
@@ -54,15 +57,14 @@ def break_tokens() -> None:
         handler.perform = perform  # type: ignore[method-assign]
 
 
-def live(kills: Path, wanted: list[str]) -> None:
+def live(kills: Path, wanted: list[str], seed: str) -> None:
     """One life."""
-    chance, born, lock = random.Random(), time.monotonic(), threading.Lock()
+    spared, lock = [random.Random(seed).randint(*SPARED)], threading.Lock()
 
     def hook(name: str) -> None:
-        if name not in wanted or time.monotonic() - born < BREATH:
-            return
         with lock:
-            if chance.random() < 0.6:
+            spared[0] -= 1
+            if name in wanted and (spared[0] < 0 or name.partition(":")[0] in RARE):
                 with kills.open("a") as file:
                     file.write(name + "\n")
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -72,10 +74,11 @@ def live(kills: Path, wanted: list[str]) -> None:
 
 def main() -> int:
     kills = Path(os.environ["KILLS"])
-    points = os.environ.get("POINTS", " ".join(POINTS)).split()
+    points, times, seed = os.environ["POINTS"].split(), int(os.environ["TIMES"]), os.environ["SEED"]
     for kind in [kind for kind, lane in LANES.items() if lane in ("paper", "post")]:
         HANDLERS.pop(kind)  # papers and messages are another test's matter
-    health.EVERY = 600.0
+    health.EVERY = health.SOON = 600.0
+    AlipayChannel.unseen_grace = GRACE
     break_tokens()
     MUTANTS[os.environ.get("MUTANT", "")]()
     app = create_app(config.load())
@@ -92,7 +95,7 @@ def main() -> int:
         died = Counter(kills.read_text().split()) if kills.exists() else Counter()
         child = os.fork()
         if child == 0:
-            live(kills, [name for name in points if died[name] < TIMES])
+            live(kills, [name for name in points if died[name] < times], f"{seed}:{died.total()}")
             os._exit(worker.main(app))
         _, status = os.waitpid(child, 0)
         child = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,14 +37,16 @@ class Fault:
 
 
 class Faults:
-    """Ordered faults first, then chance."""
+    """Ordered faults first, then chance: the n-th exchange of a kind meets the same fault in every run of a seed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queue: list[Fault] = []
         self._rate = 0.0
         self._kinds: Sequence[str] = KINDS
-        self._random = random.Random(0)
+        self._seed = 0
+        self._seen: Counter[str] = Counter()
+        self._hit: Counter[str] = Counter()
 
     def add(self, fault: Fault) -> None:
         if fault.kind not in KINDS:
@@ -56,7 +59,8 @@ class Faults:
         if not 0 <= rate <= 1 or not kinds or set(kinds) - set(KINDS):
             raise ValueError("rate is 0 to 1, kinds are known faults")
         with self._lock:
-            self._rate, self._kinds, self._random = rate, list(kinds), random.Random(seed)
+            self._rate, self._kinds, self._seed = rate, list(kinds), seed
+            self._seen.clear()
 
     def clear(self) -> None:
         with self._lock:
@@ -66,16 +70,29 @@ class Faults:
     def take(self, label: str) -> Fault | None:
         """The fault that hits this exchange, if any."""
         with self._lock:
-            for fault in self._queue:
-                if label.startswith(fault.match):
-                    fault.times -= 1
-                    if fault.times == 0:
-                        self._queue.remove(fault)
-                    return fault
-            if self._rate and self._random.random() < self._rate:
-                return Fault(self._random.choice(self._kinds), seconds=self._random.uniform(0.05, 0.3))
+            fault = self._ordered(label) or self._chance(label)
+            if fault is not None:
+                self._hit[fault.kind] += 1
+            return fault
+
+    def _ordered(self, label: str) -> Fault | None:
+        for fault in self._queue:
+            if label.startswith(fault.match):
+                fault.times -= 1
+                if fault.times == 0:
+                    self._queue.remove(fault)
+                return fault
         return None
 
+    def _chance(self, label: str) -> Fault | None:
+        self._seen[label] += 1
+        dice = random.Random(f"{self._seed}:{label}:{self._seen[label]}")
+        if dice.random() >= self._rate:
+            return None
+        return Fault(dice.choice(self._kinds), seconds=dice.uniform(0.05, 0.3))
+
     def state(self) -> dict[str, object]:
+        """``queued``, ``rate``, and how often each kind has ``hit`` since the start."""
         with self._lock:
-            return {"queued": [vars(fault) for fault in self._queue], "rate": self._rate}
+            queued = [vars(fault) for fault in self._queue]
+            return {"queued": queued, "rate": self._rate, "hit": dict(self._hit)}
