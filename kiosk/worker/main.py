@@ -16,6 +16,7 @@ from flask import Flask
 from kiosk import notify_systemd
 from kiosk.orders.book import House
 from kiosk.worker import health
+from kiosk.worker.alarms import Alarms
 from kiosk.worker.clerk_card import CardDesk
 from kiosk.worker.effects import HANDLERS
 from kiosk.worker.engine import Engine
@@ -72,6 +73,8 @@ def main(app: Flask) -> int:
     server.start()
     threads = [threading.Thread(target=engine.run_lane, args=(lane,), name=lane, daemon=True) for lane in engine.lanes]
     threads.append(threading.Thread(target=health.watch, args=(app, world, stopped), name="health", daemon=True))
+    alarms = Alarms(app, house, world)
+    threads.append(threading.Thread(target=alarms.run, args=(stopped,), name="alarms", daemon=True))
     if desk:
         threads.append(threading.Thread(target=desk.run, args=(stopped,), name="clerk card", daemon=True))
     for thread in threads:
