@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from kiosk import catalogue
 from kiosk.catalogue import Kind
 from kiosk.walk import Customer
 
+Cell = tuple[str, str, str, bool]
 PLAN: dict[tuple[str, str, str], tuple[str, str]] = {
     # scheme, service, kind: (who comes, UKey; empty = a blank one or none)
     ("yiyang", "new", "unit"): ("new", ""),
@@ -42,6 +45,40 @@ PLAN: dict[tuple[str, str, str], tuple[str, str]] = {
     ("realestate", "revoke", "unit"): ("c", ""),
     ("realestate", "revoke", "personal"): ("deng", ""),
     ("szca", "new", "unit"): ("new", ""),
+    # what only an operator's prices open, each scheme at a kiosk of its own (housing and szca share one)
+    ("yiyang", "update", "unit"): ("a", "unit-a"),
+    ("yiyang", "update", "personal"): ("tang", "personal-a"),
+    ("realestate", "update", "unit"): ("c", "unit-c"),
+    ("realestate", "update", "personal"): ("deng", "personal-other"),
+    ("housing", "new", "unit"): ("new", ""),
+    ("housing", "renew", "unit"): ("other", "unit-other"),
+    ("housing", "update", "unit"): ("a", "unit-a"),
+    ("housing", "replace", "unit"): ("b", ""),
+    ("housing", "reissue", "unit"): ("a", "unit-a"),
+    ("housing", "unlock", "unit"): ("a", "unit-a"),
+    ("housing", "freeze", "unit"): ("b", ""),
+    ("housing", "unfreeze", "unit"): ("b", ""),
+    ("housing", "revoke", "unit"): ("b", ""),
+    ("szca", "new", "personal"): ("luo", ""),
+    ("szca", "replace", "unit"): ("other", ""),
+    ("szca", "replace", "personal"): ("luo", ""),
+    ("szca", "change", "unit"): ("a", "unit-a"),
+    ("szca", "change", "personal"): ("deng", "personal-other"),
+    ("szca", "unlock", "unit"): ("a", "unit-a"),
+    ("szca", "unlock", "personal"): ("deng", "personal-other"),
+    ("szca", "renew", "unit"): ("c", "unit-c"),
+    ("szca", "renew", "personal"): ("tang", "personal-a"),
+    ("shared", "new", "unit"): ("new", ""),
+    ("shared", "new", "personal"): ("wang", ""),
+    ("shared", "renew", "unit"): ("a", "unit-a"),
+    ("shared", "renew", "personal"): ("tang", "personal-a"),
+    ("shared", "unlock", "unit"): ("a", "unit-a"),
+    ("shared", "unlock", "personal"): ("tang", "personal-a"),
+    ("shared", "replace", "unit"): ("b", ""),
+    ("shared", "replace", "personal"): ("deng", ""),
+    ("shared", "change", "unit"): ("other", "unit-other"),
+    ("shared", "change", "personal"): ("tang", "personal-a"),
+    # queries find what the cells before them left
     ("szca", "query", "unit"): ("a", ""),
     ("szca", "query", "personal"): ("tang", ""),
     ("shared", "query", "unit"): ("b", ""),
@@ -49,9 +86,9 @@ PLAN: dict[tuple[str, str, str], tuple[str, str]] = {
 }
 
 
-def cells() -> list[tuple[str, str, str, bool]]:
-    """(scheme, service, kind, priced) of every cell of the table."""
-    found = catalogue.load().schemes.values()
+def cells(folder: Path | None = None) -> list[Cell]:
+    """(scheme, service, kind, priced) of every cell of the table; ``folder``: an operator's over the shipped one."""
+    found = catalogue.load(folder).schemes.values()
     return [
         (scheme.code, service.code, Kind(kind).value, offer.priced)
         for scheme in found
@@ -60,15 +97,23 @@ def cells() -> list[tuple[str, str, str, bool]]:
     ]
 
 
+def walk_cells(customer: Customer, wanted: Iterable[Cell]) -> Iterator[dict[str, Any]]:
+    """A report for each cell while the customer still stands there: outcome ``done``, ``not_priced`` (refused, as it
+    has to be) or ``stuck``.
+    """
+    for scheme, service, kind, priced in wanted:
+        yield _walk(customer, scheme, service, kind) if priced else _refusal(customer, scheme, service, kind)
+        customer.leave()
+
+
 def walk_all(customer: Customer) -> list[dict[str, Any]]:
-    """A report for each cell: outcome ``done``, ``not_priced`` (refused, as it has to be) or ``stuck``."""
+    """Every cell, and a line printed for each."""
     reports = []
-    for scheme, service, kind, priced in cells():
-        report = _walk(customer, scheme, service, kind) if priced else _refusal(customer, scheme, service, kind)
+    for report in walk_cells(customer, cells()):
         reports.append(report)
-        said = report.get("error", "")
+        cell = f"{report['scheme']}/{report['service']}/{report['kind']}"
         line = (
-            f"{report['outcome']:<10} {report['ms']:>6} ms  {scheme}/{service}/{kind}  {report.get('order', '')} {said}"
+            f"{report['outcome']:<10} {report['ms']:>6} ms  {cell}  {report.get('order', '')} {report.get('error', '')}"
         )
         sys.stdout.write(line.rstrip() + "\n")
         sys.stdout.flush()
@@ -79,7 +124,6 @@ def _walk(customer: Customer, scheme: str, service: str, kind: str) -> dict[str,
     who, token = PLAN.get((scheme, service, kind), ("", ""))
     report = customer.walk(scheme, service, kind, 1, token, who)
     report.pop("steps")
-    customer.leave()
     return report
 
 

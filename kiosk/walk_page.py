@@ -10,7 +10,7 @@ VOID = {"input", "img", "br", "meta", "link", "hr", "use"}
 
 @dataclass
 class PageForm(HTMLParser):
-    """The form called ``step`` (or the first to ``action``) of a page, and the page's heading and warnings."""
+    """The form called ``step`` (or the first to ``action``) of a page, its heading, warnings and what it sums up."""
 
     want: str = "step"
     action: str = ""
@@ -19,10 +19,13 @@ class PageForm(HTMLParser):
     keyboards: dict[str, str] = field(default_factory=dict)
     buttons: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    rows: list[tuple[str, str]] = field(default_factory=list)  # what a summary says, label and value
+    articles: list[str] = field(default_factory=list)  # headings of the cases of a list
     heading: str = ""
     csrf: str = ""
     _inside: bool = False
     _text: str = ""
+    _label: str = ""
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -37,6 +40,8 @@ class PageForm(HTMLParser):
             self._input(given)
         if tag == "button" and given.get("name") and (self._inside or given.get("form") == self.want):
             self.buttons.append((given["name"], given.get("value", "")))
+        if tag in ("dt", "dd", "h2"):
+            self._text = "" if "summary-change" in given.get("class", "") else tag
         if tag == "h1" or "notice" in given.get("class", "").split() or "field-error" in given.get("class", "").split():
             self._text = "h1" if tag == "h1" else "notice"
 
@@ -56,7 +61,7 @@ class PageForm(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._inside = False
-        if tag in ("h1", "p", "div"):
+        if tag in ("h1", "h2", "p", "div", "dt", "dd"):
             self._text = ""
 
     def handle_data(self, data: str) -> None:
@@ -65,3 +70,9 @@ class PageForm(HTMLParser):
             self.heading = text
         elif text and self._text == "notice":
             self.warnings.append(text)
+        elif text and self._text == "h2":
+            self.articles.append(text)
+        elif text and self._text == "dt":
+            self._label = text
+        elif text and self._text == "dd":
+            self.rows.append((self._label, text))

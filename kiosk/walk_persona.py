@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import secrets
 from typing import Any
+
+from PIL import Image, ImageDraw
 
 PIN = "135246"
 NEW_PIN = "592741"
@@ -57,3 +61,14 @@ def page_for(material: str, unit: bool) -> str:
     if "id" in material.replace("-", "_").split("_"):
         return "id_back" if material.endswith("-2") else "id_front"
     return "form" if material == "approval" else "permit"
+
+
+def signature() -> str:
+    """A few strokes of a pen as the writing pad sends them: a PNG in a data: URL."""
+    sheet = Image.new("RGBA", (600, 200), (0, 0, 0, 0))
+    pen = ImageDraw.Draw(sheet)
+    for line in (((60, 60), (200, 50), (120, 150)), ((240, 40), (300, 160), (380, 60)), ((400, 90), (540, 80))):
+        pen.line(line, fill=(20, 20, 60, 255), width=7, joint="curve")
+    out = io.BytesIO()
+    sheet.save(out, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from kiosk.walk_browser import TIMEOUT, Browser, Stuck
-from kiosk.walk_persona import BLANK, NEW_PIN, page_for
+from kiosk.walk_persona import BLANK, NEW_PIN, page_for, signature
 
 
 class Steps(Browser):
@@ -20,6 +20,7 @@ class Steps(Browser):
         self.codes: set[str] = set()  # messages whose code was typed
         self.used: set[str] = set()  # blank UKeys that are blank no longer
         self.pins: dict[str, str] = {}  # PINs this customer has set, by UKey
+        self.checked: list[tuple[str, str]] = []  # what the check page of the last case said, label and value
 
     def step(self, code: str, years: str) -> None:
         if code == "id_card":
@@ -47,6 +48,8 @@ class Steps(Browser):
             self.scan(code)
         else:
             before = self.path
+            if code == "check":
+                self.checked = self.page.rows
             self.post(self.page.action, self.answers(years))
             if self.path == before:
                 raise Stuck(f"{before} refused: {'; '.join(self.page.warnings)}")
@@ -130,6 +133,8 @@ class Steps(Browser):
         """What a person would put into the fields of this page."""
         out = dict(self.page.fields)
         out.pop("csrf_token", None)
+        if "signature_png" in out:
+            out["signature_png"] = signature()
         for name, options in self.page.choices.items():
             if name == "years":
                 out[name] = years
