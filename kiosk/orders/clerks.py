@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyotp
@@ -124,8 +124,16 @@ def by_name(session: Session, name: str) -> Clerk:
 # -- signing in -----------------------------------------------------------------------------------
 
 
-def sign_in(house: House, name: str, password: str, code: str, place: str, address: str) -> SignedIn:
-    """Check password and code together, so that a refusal does not tell which was wrong. Commits by itself."""
+Prove = Callable[[Session, Clerk], bool]
+
+
+def sign_in(
+    house: House, name: str, password: str, code: str, place: str, address: str, key: Prove | None = None
+) -> SignedIn:
+    """Check password and second factor together, so that a refusal does not tell which was wrong. Commits by itself.
+
+    ``key`` proves a security key instead of the one-time ``code``; it runs only when the password is right.
+    """
     source = house.vault.blind(address, "address")
     if too_many(house, address):
         return SignedIn(refusal="slow_down")
@@ -136,8 +144,14 @@ def sign_in(house: House, name: str, password: str, code: str, place: str, addre
         clerk = session.get(Clerk, clerk_id) if clerk_id is not None else None
         if clerk is not None and clerk.locked_until and clerk.locked_until > now():
             return SignedIn(refusal="locked")
-        step = _step_of(house, clerk, code) if clerk and good and not clerk.disabled else None
-        if clerk is None or step is None or not serves(house, clerk):
+        if clerk is None or not good or clerk.disabled or not serves(house, clerk):
+            return refused(session, house, clerk, source)
+        if key is not None:
+            if not key(session, clerk):
+                return refused(session, house, clerk, source)
+            return begin(session, house, clerk, place, "webauthn")
+        step = _step_of(house, clerk, code)
+        if step is None:
             return refused(session, house, clerk, source)
         clerk.last_step = step
         return begin(session, house, clerk, place, "totp")
