@@ -9,8 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 from kiosk.payments.alipay_wire import AlipaySettings, AlipayWire
@@ -22,7 +20,6 @@ from kiosk.payments.channel import (
     GatewayUnreachable,
     GatewayUntrusted,
     Outcome,
-    Probe,
     RefundOutcome,
     RefundState,
     Trade,
@@ -30,10 +27,10 @@ from kiosk.payments.channel import (
     yuan,
 )
 from kiosk.payments.fields import Fields
-from kiosk.payments.http import MAX_BILL, Http
+from kiosk.payments.gateway import PROBE_NUMBER, Gateway
+from kiosk.payments.http import MAX_BILL, Http, HttpReply
 
 __all__ = ["AlipayChannel", "AlipaySettings"]
-PROBE_NUMBER = "PROBE00000000"
 NOT_THERE = "ACQ.TRADE_NOT_EXIST"
 _STATES = {
     "WAIT_BUYER_PAY": Outcome.OPEN,
@@ -43,26 +40,16 @@ _STATES = {
 }
 
 
-class AlipayChannel:
-    """A :class:`~kiosk.payments.channel.QrChannel`. Thread-safe; a context manager that gives its connections back."""
+class AlipayChannel(Gateway):
+    """A :class:`~kiosk.payments.channel.QrChannel`."""
 
     name = "alipay"
     unseen_grace: timedelta | None = timedelta(minutes=2)
 
     def __init__(self, settings: AlipaySettings, now: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        self._now = now
         self._wire = AlipayWire(settings, now)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close_connection()
-
-    def close_connection(self) -> None:
-        """Give the connections back."""
-        self._wire.http.close()
+        super().__init__(self._wire.http, now)
 
     def create(self, out_trade_no: str, amount_fen: int, description: str, expires_at: datetime) -> str:
         """Order a code; the same number with the same arguments may be ordered again and then gives a newer code.
@@ -201,32 +188,11 @@ class AlipayChannel:
             raise GatewayUnreachable(f"http_{reply.status}")
         return reply.body
 
-    def probe(self) -> Probe:
-        """One signed question about a number that never exists."""
-        started = self._now()
-        try:
-            reply = self._wire.raw("alipay.trade.query", {"out_trade_no": PROBE_NUMBER})
-        except GatewayError as error:
-            return Probe(False, None, error.code)
-        moment = reply.moment
-        skew = None if moment is None else round(moment + 0.5 - (started + self._now()) / 2, 1)
-        try:
-            self._wire.judge(reply, "alipay.trade.query")
-        except GatewayRefused:
-            return Probe(True, skew)
-        except GatewayError as error:
-            return Probe(False, skew, error.code)
-        return Probe(True, skew)
+    def _ask_nothing(self) -> HttpReply:
+        return self._wire.raw("alipay.trade.query", {"out_trade_no": PROBE_NUMBER})
 
-    def clock_skew(self) -> float | None:
-        """Seconds the gateway's clock is ahead of ours (its ``Date`` header, half a second exact); None when
-        unknown.
-        """
-        return self.probe().skew_seconds
-
-    def reachable(self) -> bool:
-        """Does the gateway answer, signed by the key we trust?"""
-        return self.probe().reachable
+    def _believe(self, reply: HttpReply) -> None:
+        self._wire.judge(reply, "alipay.trade.query")
 
     def _trade_from(self, fields: Fields, out_trade_no: str) -> Trade:
         _same(fields, out_trade_no)

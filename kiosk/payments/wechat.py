@@ -10,8 +10,6 @@ import hmac
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from types import TracebackType
-from typing import Self
 from urllib.parse import quote, urlsplit
 
 from kiosk.payments.bills import parse_wechat_bill
@@ -22,17 +20,16 @@ from kiosk.payments.channel import (
     GatewayUnreachable,
     GatewayUntrusted,
     Outcome,
-    Probe,
     RefundOutcome,
     RefundState,
     Trade,
     beijing,
 )
 from kiosk.payments.fields import Fields
-from kiosk.payments.http import MAX_BILL
+from kiosk.payments.gateway import PROBE_NUMBER, Gateway
+from kiosk.payments.http import MAX_BILL, HttpReply
 from kiosk.payments.wechat_wire import WechatSettings, WechatWire
 
-PROBE_NUMBER = "PROBE00000000"
 NOT_THERE = {"ORDER_NOT_EXIST", "RESOURCE_NOT_EXISTS", "ORDERNOTEXIST"}
 _STATES = {
     "SUCCESS": Outcome.PAID,
@@ -76,26 +73,16 @@ def trade_from(fields: Fields, out_trade_no: str) -> Trade:
     )
 
 
-class WechatChannel:
-    """A :class:`~kiosk.payments.channel.QrChannel`. Thread-safe; a context manager that gives its connections back."""
+class WechatChannel(Gateway):
+    """A :class:`~kiosk.payments.channel.QrChannel`."""
 
     name = "wechat"
     unseen_grace: timedelta | None = None
 
     def __init__(self, settings: WechatSettings, now: Callable[[], float] = time.time) -> None:
         self.settings = settings
-        self._now = now
         self._wire = WechatWire(settings, now)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close_connection()
-
-    def close_connection(self) -> None:
-        """Give the connections back."""
-        self._wire.http.close()
+        super().__init__(self._wire.http, now)
 
     def create(self, out_trade_no: str, amount_fen: int, description: str, expires_at: datetime) -> str:
         """Order a code; the same number with the same arguments may be ordered again and then gives a newer code.
@@ -202,37 +189,16 @@ class WechatChannel:
             raise GatewayUntrusted("wrong_hash")
         return reply.body
 
-    def probe(self) -> Probe:
-        """One signed question about a number that never exists: do both sides still trust each other, and each
-        other's clock?
-        """
-        started = self._now()
-        try:
-            path = f"/v3/pay/transactions/out-trade-no/{PROBE_NUMBER}?mchid={self.settings.mchid}"
-            reply = self._wire.raw("GET", path)
-        except GatewayError as error:
-            return Probe(False, None, error.code)
-        moment = reply.moment
-        skew = None if moment is None else round(moment + 0.5 - (started + self._now()) / 2, 1)
-        try:
-            if reply.status >= 500:
-                raise GatewayUnreachable(f"http_{reply.status}")
-            if reply.status == 401:
-                raise GatewayUntrusted("request_not_accepted")
-            self._wire.platform.check(reply.headers, reply.body)
-        except GatewayError as error:
-            return Probe(False, skew, error.code)
-        return Probe(True, skew)
+    def _ask_nothing(self) -> HttpReply:
+        path = f"/v3/pay/transactions/out-trade-no/{PROBE_NUMBER}?mchid={self.settings.mchid}"
+        return self._wire.raw("GET", path)
 
-    def clock_skew(self) -> float | None:
-        """Seconds the gateway's clock is ahead of ours (its ``Date`` header, half a second exact); None when
-        unknown.
-        """
-        return self.probe().skew_seconds
-
-    def reachable(self) -> bool:
-        """Does the gateway answer, signed by a key we trust?"""
-        return self.probe().reachable
+    def _believe(self, reply: HttpReply) -> None:
+        if reply.status >= 500:
+            raise GatewayUnreachable(f"http_{reply.status}")
+        if reply.status == 401:
+            raise GatewayUntrusted("request_not_accepted")
+        self._wire.platform.check(reply.headers, reply.body)
 
     def _refund_from(self, fields: Fields, out_refund_no: str, out_trade_no: str) -> RefundState:
         if fields.text("out_refund_no") != out_refund_no or fields.text("out_trade_no") != out_trade_no:

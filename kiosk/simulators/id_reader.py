@@ -7,12 +7,9 @@ lifted.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
 import threading
 import time
-import tty
 from functools import reduce
 from operator import xor
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Any
 
 from kiosk.simulators import id_reader_cards as cards
 from kiosk.simulators.control import Control, Refused, arguments, lasting_port, serve
+from kiosk.simulators.serial_line import SerialLine
 
 START = b"\xaa\xaa\xaa\x96\x69"
 FAULTS = {"silence", "noise", "bad_checksum", "truncate", "drip", "lift_mid_read", "unauthorised"}
@@ -119,56 +117,25 @@ class Reader:
         return frame(0x90, b"\x01\x00\x04\x00" + cards.text(self.card) + cards.photo(self.card))
 
 
-class Line:
-    """The pseudo terminal; unplugging closes it, plugging makes another under the same link."""
+class Line(SerialLine):
+    """The reader's end of its serial line."""
 
     def __init__(self, reader: Reader, link: Path) -> None:
         self.reader = reader
-        self.link = link
-        self.master = -1
-        self.slave = -1
-        self.plug({})
-
-    def plug(self, _: dict[str, Any]) -> dict[str, Any]:
-        if self.master < 0:
-            master, self.slave = os.openpty()
-            tty.setraw(self.slave)
-            fresh = self.link.with_name(self.link.name + ".new")
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to(os.ttyname(self.slave))
-            fresh.replace(self.link)
-            self.master = master
-            self.pulled = threading.Event()
-            self.thread = threading.Thread(target=self._run, args=(master, self.pulled), daemon=True)
-            self.thread.start()
-        return self.state()
-
-    def unplug(self, _: dict[str, Any]) -> dict[str, Any]:
-        if self.master >= 0:
-            master, self.master = self.master, -1
-            self.link.unlink(missing_ok=True)
-            self.pulled.set()
-            self.thread.join(1)  # else the next line may get this one's number while it is still being read
-            os.close(self.slave)
-            os.close(master)
-        return self.state()
+        super().__init__(link)
 
     def state(self) -> dict[str, Any]:
-        return {**self.reader.state(), "plugged": self.master >= 0, "port": str(self.link)}
+        return {**self.reader.state(), **super().state()}
 
-    def _run(self, master: int, pulled: threading.Event) -> None:
-        held = b""
-        with contextlib.suppress(OSError, ValueError):
-            while not pulled.is_set():
-                if not select.select([master], [], [], 0.05)[0]:
-                    continue
-                held = (held + os.read(master, 4096))[-4096:]
-                while (start := held.find(START)) >= 0 and len(held) >= start + 7:
-                    end = start + 7 + int.from_bytes(held[start + 5 : start + 7], "big")
-                    if len(held) < end:
-                        break
-                    counted, held = held[start + 5 : end], held[end:]
-                    self._reply(master, frame(0x10) if reduce(xor, counted) else self.reader.answer(counted[2:-1]))
+    def heard(self, master: int, held: bytes) -> bytes:
+        held = held[-4096:]
+        while (start := held.find(START)) >= 0 and len(held) >= start + 7:
+            end = start + 7 + int.from_bytes(held[start + 5 : start + 7], "big")
+            if len(held) < end:
+                break
+            counted, held = held[start + 5 : end], held[end:]
+            self._reply(master, frame(0x10) if reduce(xor, counted) else self.reader.answer(counted[2:-1]))
+        return held
 
     def _reply(self, master: int, reply: bytes) -> None:
         match self.reader.take_fault("silence", "noise", "bad_checksum", "truncate", "drip"):
@@ -197,11 +164,11 @@ def main() -> None:
     reader = Reader()
     line = Line(reader, options.link.absolute())
     verbs = {"lay": reader.lay, "lift": reader.lift, "fault": reader.set_fault}
-    verbs |= {"plug": line.plug, "unplug": line.unplug}
+    verbs |= line.verbs()
     try:
         serve(Control(line.state, verbs, options.control), {"port": str(line.link)})
     finally:
-        line.unplug({})
+        line.unplug()
 
 
 if __name__ == "__main__":

@@ -10,15 +10,12 @@ its name; ``ledger`` gives the rows.
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import os
 import secrets
-import select
 import sqlite3
 import threading
 import time
-import tty
 from datetime import date, datetime
 from functools import partial, reduce
 from operator import xor
@@ -27,6 +24,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kiosk.simulators.control import Control, Refused, Verb, arguments, serve
+from kiosk.simulators.serial_line import SerialLine
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 TERMINAL, MERCHANT = "T0000001", "104430000000001"
@@ -229,61 +227,39 @@ def _result(command: Values, response: str) -> Values:
     return {b"\xdf\x01": b"\x02", **echo, b"\xdf\x07": response.encode()}
 
 
-class Line:
-    """The pseudo terminal; unplugging closes it, plugging makes another under the same link."""
+class Line(SerialLine):
+    """The terminal's end of its serial line."""
+
+    TICK = 0.03
 
     def __init__(self, terminal: Terminal, link: Path) -> None:
-        self.terminal, self.link = terminal, link
-        self.master = self.slave = -1
-        self.plug({})
+        self.terminal = terminal
+        super().__init__(link)
 
-    def plug(self, _: dict[str, Any]) -> dict[str, Any]:
-        if self.master < 0:
-            master, self.slave = os.openpty()
-            tty.setraw(self.slave)
-            fresh = self.link.with_name(self.link.name + ".new")
-            fresh.unlink(missing_ok=True)
-            fresh.symlink_to(os.ttyname(self.slave))
-            fresh.replace(self.link)
-            self.master = master
-            threading.Thread(target=self._run, args=(master,), daemon=True).start()
-        return self.terminal.state()
+    def state(self) -> dict[str, Any]:
+        return {**self.terminal.state(), **super().state()}
 
-    def unplug(self, _: dict[str, Any]) -> dict[str, Any]:
-        if self.master >= 0:
-            master, self.master = self.master, -1
-            self.link.unlink(missing_ok=True)
-            os.close(self.slave)
-            os.close(master)
-        return self.terminal.state()
+    def quiet(self, master: int) -> None:
+        if self.terminal.changed.is_set():
+            self.terminal.changed.clear()
+            self._send(master, self.terminal.customer())
 
-    def _run(self, master: int) -> None:
-        buffer = b""
-        with contextlib.suppress(OSError, ValueError):
-            while True:
-                if select.select([master], [], [], 0.03)[0]:
-                    buffer += os.read(master, 4096)
-                    buffer = self._consume(master, buffer)
-                elif self.terminal.changed.is_set():
-                    self.terminal.changed.clear()
-                    self._send(master, self.terminal.customer())
-
-    def _consume(self, master: int, buffer: bytes) -> bytes:
-        while buffer:
-            if buffer[0] != 2:
-                if buffer[0] == 0x15 and self.terminal.repeat:
+    def heard(self, master: int, held: bytes) -> bytes:
+        while held:
+            if held[0] != 2:
+                if held[0] == 0x15 and self.terminal.repeat:
                     os.write(master, self.terminal.repeat)
                     self.terminal.repeat = b""
-                buffer = buffer[1:]
+                held = held[1:]
                 continue
-            if len(buffer) < 3 or len(buffer) < int(buffer[1:3].hex()) + 5:
+            if len(held) < 3 or len(held) < int(held[1:3].hex()) + 5:
                 break
-            size = int(buffer[1:3].hex()) + 5
-            command, buffer = unframe(buffer[:size]), buffer[size:]
+            size = int(held[1:3].hex()) + 5
+            command, held = unframe(held[:size]), held[size:]
             os.write(master, b"\x06" if command else b"\x15")
             if command:
                 self._send(master, self.terminal.answers(command))
-        return buffer
+        return held
 
     def _send(self, master: int, frames: list[bytes]) -> None:
         for one in frames:
@@ -302,11 +278,11 @@ def main() -> None:
     line = Line(terminal, options.link)
     verbs: dict[str, Verb] = {name: partial(terminal.act, name) for name in ACTS}
     verbs |= {"auto": terminal.set_auto, "ledger": terminal.ledger, "settlement": terminal.settlement}
-    verbs |= {"plug": line.plug, "unplug": line.unplug}
+    verbs |= line.verbs()
     try:
-        serve(Control(terminal.state, verbs, options.control), {"port": str(options.link)})
+        serve(Control(line.state, verbs, options.control), {"port": str(options.link)})
     finally:
-        line.unplug({})
+        line.unplug()
 
 
 if __name__ == "__main__":

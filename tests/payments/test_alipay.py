@@ -11,21 +11,12 @@ from kiosk.payments.alipay import AlipayChannel, AlipaySettings
 from kiosk.payments.alipay_wire import members
 from kiosk.payments.channel import (
     GatewayRefused,
-    GatewayUnreachable,
-    GatewayUntrusted,
     LineKind,
     Outcome,
-    QrChannel,
-    RefundOutcome,
     beijing_date,
     refund_no,
 )
 from tests.payments.conftest import Gateways
-
-
-def test_it_is_a_channel(alipay: AlipayChannel) -> None:
-    assert isinstance(alipay, QrChannel)
-    assert alipay.unseen_grace is not None
 
 
 def test_no_trade_before_the_scan(gateways: Gateways, alipay: AlipayChannel, number: str, soon: datetime) -> None:
@@ -64,13 +55,6 @@ def test_close_after_the_scan(gateways: Gateways, alipay: AlipayChannel, number:
         alipay.create(number, 100, "x", soon)
 
 
-def test_closing_what_is_paid_says_paid(gateways: Gateways, alipay: AlipayChannel, number: str, soon: datetime) -> None:
-    gateways.do("pay", code=alipay.create(number, 100, "x", soon))
-    assert alipay.close(number).outcome is Outcome.PAID
-    with pytest.raises(GatewayRefused, match=r"ACQ\.TRADE_HAS_SUCCESS"):
-        alipay.create(number, 100, "x", soon)
-
-
 def test_the_trade_ends_by_itself(gateways: Gateways, alipay: AlipayChannel, number: str) -> None:
     code = alipay.create(number, 100, "x", datetime.now(UTC) + timedelta(seconds=60))
     gateways.do("scan", code=code)
@@ -78,85 +62,11 @@ def test_the_trade_ends_by_itself(gateways: Gateways, alipay: AlipayChannel, num
     assert alipay.query(number).outcome is Outcome.CLOSED
 
 
-def test_another_amount_is_refused(alipay: AlipayChannel, number: str, soon: datetime) -> None:
-    alipay.create(number, 100, "x", soon)
-    with pytest.raises(GatewayRefused, match=r"ACQ\.CONTEXT_INCONSISTENT"):
-        alipay.create(number, 101, "x", soon)
-
-
-def test_one_refund_however_often(gateways: Gateways, alipay: AlipayChannel, number: str, soon: datetime) -> None:
-    back = refund_no(number)
-    assert alipay.query_refund(back, number).outcome is RefundOutcome.NONE
-    gateways.do("pay", code=alipay.create(number, 20000, "x", soon))
-    assert alipay.query_refund(back, number).outcome is RefundOutcome.NONE
-    gateways.do("fault", kind="drop_after", match="alipay.refund")
-    assert alipay.refund(back, number, 20000, 20000, "未能写入").outcome is RefundOutcome.UNKNOWN
-    for _ in range(3):
-        assert alipay.refund(back, number, 20000, 20000, "未能写入").outcome is RefundOutcome.SUCCEEDED
-    state = alipay.query_refund(back, number)
-    assert (state.outcome, state.amount_fen) == (RefundOutcome.SUCCEEDED, 20000)
-    assert state.succeeded_at is not None
-    assert gateways.judge(number)["refunded_fen"] == 20000
-    trade = alipay.query(number)
-    assert trade.outcome is Outcome.PAID, "a refunded trade is TRADE_CLOSED at Alipay, but it was paid"
-    assert trade.refunded
-    other = alipay.refund(f"{back}b", number, 1, 20000, "x")
-    assert (other.outcome, other.reason) == (RefundOutcome.FAILED, "ACQ.REFUND_AMT_NOT_EQUAL_TOTAL")
-
-
 def test_cancel_refunds_what_is_paid(gateways: Gateways, alipay: AlipayChannel, number: str, soon: datetime) -> None:
     gateways.do("pay", code=alipay.create(number, 700, "x", soon))
     assert alipay.cancel(number) == "refund"
     alipay.cancel(number)
     assert gateways.judge(number)["refunded_fen"] == 700
-
-
-@pytest.mark.parametrize("kind", ["drop_before", "error_before", "drop_after", "error_after"])
-def test_a_lost_create_may_be_repeated(
-    gateways: Gateways, alipay: AlipayChannel, number: str, soon: datetime, kind: str
-) -> None:
-    gateways.do("fault", kind=kind, match="alipay.create")
-    with pytest.raises(GatewayUnreachable):
-        alipay.create(number, 100, "x", soon)
-    assert gateways.do("pay", code=alipay.create(number, 100, "x", soon))["result"] == "paid"
-
-
-@pytest.mark.parametrize(
-    ("kind", "code"),
-    [
-        ("bad_signature", "bad_signature"),
-        ("foreign_signature", "bad_signature"),
-        ("tampered", "bad_signature"),
-        ("stale", "wrong_subject"),
-    ],
-)
-def test_an_unbelievable_answer_is_unknown(
-    gateways: Gateways, alipay: AlipayChannel, number: str, soon: datetime, kind: str, code: str
-) -> None:
-    gateways.do("scan", code=alipay.create(number, 100, "x", soon))
-    gateways.do("fault", kind=kind, match="alipay.", times=4)
-    trade = alipay.query(number)
-    assert (trade.outcome, trade.reason) == (Outcome.UNKNOWN, code)
-    with pytest.raises(GatewayUntrusted, match=code):
-        alipay.create(number, 100, "x", soon)
-    assert alipay.close(number).reason == code
-    if kind != "stale":
-        assert not alipay.reachable()
-
-
-@pytest.mark.parametrize("offset", [400, -400])
-def test_clock_skew_closes_payment(gateways: Gateways, alipay: AlipayChannel, number: str, offset: int) -> None:
-    assert alipay.clock_skew() == pytest.approx(0, abs=1.5)
-    gateways.do("clock", offset=offset)
-    assert not alipay.reachable()
-    assert alipay.clock_skew() == pytest.approx(offset, abs=1.5)
-    assert alipay.query(number).reason == "request_not_accepted"
-
-
-def test_down(gateways: Gateways, alipay: AlipayChannel, number: str) -> None:
-    gateways.do("down")
-    assert not alipay.reachable()
-    assert alipay.query(number).outcome is Outcome.UNKNOWN
 
 
 def test_bill(gateways: Gateways, alipay: AlipayChannel, number: str, soon: datetime) -> None:

@@ -47,12 +47,16 @@ def test_from_a_sealed_folder(merchant: Path, name: str, number: str) -> None:
         open_channel(name, merchant, b"x" * 32)
 
 
-def test_a_sealed_merchant_is_known_to_the_gateways_after_a_restart(tmp_path: Path, soon: datetime) -> None:
+@pytest.fixture
+def fresh(_gateways: Gateways, tmp_path: Path) -> Path:
+    """A home of gateways that have their keys and no ledger."""
+    return Path(shutil.copytree(_gateways.home, tmp_path / "home", ignore=shutil.ignore_patterns("ledger*")))
+
+
+def test_a_sealed_merchant_is_known_to_the_gateways_after_a_restart(fresh: Path, soon: datetime) -> None:
     """The platform keeps the merchant's public keys itself: the plain files are gone for good."""
-    process, gateways = start(tmp_path)
-    stop(process)
-    seal_folder(gateways.merchant, b"k" * 32)
-    process, gateways = start(tmp_path)
+    seal_folder(fresh / "merchant", b"k" * 32)
+    process, gateways = start(fresh)
     try:
         assert not list(gateways.merchant.glob("*_key.pem"))
         for name in ("wechat", "alipay"):
@@ -89,9 +93,9 @@ def test_no_adapter(merchant: Path, text: str) -> None:
         open_channel("../unionpay", merchant)
 
 
-def test_a_day_of_both_gateways(tmp_path: Path, soon: datetime) -> None:
+def test_a_day_of_both_gateways(fresh: Path, soon: datetime) -> None:
     """Paid and refunded through the clients, fetched as bills, matched: only what was injected stands out."""
-    process, gateways = start(tmp_path / "gateways", "--early-bills")
+    process, gateways = start(fresh, "--early-bills")
     ours: list[LedgerLine] = []
     bill = []
     try:
