@@ -88,9 +88,16 @@ def scan(page: Page, seed: int, index: int) -> Picture:
     gamma = rng.uniform(0.88, 1.15)
     table = (np.linspace(0, 1, 256) ** gamma * rng.uniform(246, 255)).astype(np.uint8)
     picture = _grain(rng, cv2.LUT(picture, table), rng.uniform(0.8, 3.5))
+    dpi = int(rng.choice([300, 200, 600], p=[0.86, 0.07, 0.07]))
+    if dpi != 300:
+        factor = dpi / 300
+        size = (round(size[0] * factor), round(size[1] * factor))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+        half = (factor - 1) / 2
+        move = np.array([[factor, 0, half], [0, factor, half], [0, 0, 1]]) @ move
     alpha, origin, center = _truth(page, move, size)
     turn = 0 if page.cut is not None else int(rng.choice([0, 2, 1, 3], p=[0.86, 0.08, 0.03, 0.03]))
-    return _turned(rng, page, picture, alpha, origin, center, move, turn)
+    return _turned(rng, page, picture, alpha, origin, center, move, turn, dpi)
 
 
 def _cut(page: Page, move: NDArray[np.float64], size: tuple[int, int]) -> tuple[NDArray[np.float64], tuple[int, int]]:
@@ -128,6 +135,7 @@ def _turned(
     center: tuple[float, float],
     move: NDArray[np.float64],
     turn: int,
+    dpi: int,
 ) -> Picture:
     h, w = picture.shape[:2]
     corners = np.array([[[0, 0], [210 * PX_MM, 0], [210 * PX_MM, 297 * PX_MM], [0, 297 * PX_MM]]])
@@ -139,8 +147,8 @@ def _turned(
         center = (h - 1 - center[1], center[0])
         seen = np.stack([h - 1 - seen[:, 1], seen[:, 0]], 1)
         h, w = w, h
-    data = _jpeg(rng, np.ascontiguousarray(picture), 300)
-    return Picture(data, 300, page, np.ascontiguousarray(alpha), origin, center, seen, (w, h))
+    data = _jpeg(rng, np.ascontiguousarray(picture), dpi)
+    return Picture(data, dpi, page, np.ascontiguousarray(alpha), origin, center, seen, (w, h))
 
 
 def photo(page: Page, seed: int, index: int) -> Picture:

@@ -19,6 +19,8 @@ HINTS = [
     "请在下框内加盖单位公章，印章应清晰、完整，不得贴边、压字、压线",
 ]
 SIGN_HINTS = [
+    "请申请人在框内签名（清晰、完整）",
+    "请用黑色签字笔在下方空白处签名，字迹勿超出边框。",
     "请申请人本人在以下空白处签名用于采集，该签名仅用于办理“电子签章”相关事宜，切勿贴边、压字、压线。",
     "请在以下空白处签名或加盖个人印章，请保证其清晰完整",
 ]
@@ -179,8 +181,21 @@ def sheet(rng: np.random.Generator, need: float, personal: bool) -> Form:
         pen.text(115, low + 18, "申请单位（盖章）", 3.7)
         form.stamp_places = [(150, min(270, low + 24))]
     form.box = (left, top, left + width, top + height)
+    if personal and height > 54 and rng.random() < 0.35:
+        form.texts.append(_signing_line(pen, rng, form.box))
     form.cover = pen.done()
     return form
+
+
+def _signing_line(pen: Pen, rng: np.random.Generator, box: Rect) -> Rect:
+    """A line of print near the bottom of the box, with a rule to write the date on."""
+    y = box[3] - float(rng.uniform(6, 8))
+    words = str(pick(rng, ["日期：", "签名日期：", "备注：", "本人签名："]))
+    seen = pen.text(box[0] + 3, y, words, float(rng.uniform(2.8, 3.6)))
+    end = seen[2] + float(rng.uniform(20, 45))
+    if rng.random() < 0.6:
+        pen.line(seen[2] + 1, seen[3] + 0.4, min(end, box[2] - 4), seen[3] + 0.4, 0.25)
+    return (seen[0], seen[1], max(seen[2], end), seen[3] + 0.6)
 
 
 def personal_form(rng: np.random.Generator) -> Form:
@@ -192,14 +207,25 @@ def personal_form(rng: np.random.Generator) -> Form:
     fields = PERSON_FIELDS + (PERSON_FIELDS if rng.random() < 0.6 else [])
     form = _rows(pen, rng, left, right, top + 18, [*fields, ["*电子签章类型"]])
     y = form.box[1]
+    if rng.random() < 0.4:
+        pen.box(left, y, right, y + 8)
+        pen.text(left + 60, y + 2, "个人签名收集", 3.8)
+        y += 8
+    label = float(rng.uniform(20, 34)) if rng.random() < 0.3 else 0.0
     separate = rng.random() < 0.6
     head = float(rng.uniform(12, 15)) if separate else 0.0
     height = float(rng.uniform(32, 52)) + (0 if separate else 10)
     pen.box(left, y, right, y + head + height)
+    if label:
+        pen.line(left + label, y, left + label, y + head + height)
+        pen.text(left + 1.2, y + head + 6, str(pick(rng, ["签名采集", "个人签名收集", "申请人签章"])), 3.6, label - 2)
     if separate:
-        pen.line(left, y + head, right, y + head)
-    form.texts = [pen.text(left + 1.5, y + 1.8, str(pick(rng, SIGN_HINTS)), 3.4, right - left - 3)]
-    form.box = (left, y + head, right, y + head + height)
+        pen.line(left + label, y + head, right, y + head)
+    hint = str(pick(rng, SIGN_HINTS))
+    form.texts = [pen.text(left + label + 1.5, y + 1.8, hint, 3.4 if label < 1 else 3.1, right - left - label - 3)]
+    form.box = (left + label, y + head, right, y + head + height)
+    if height > 54 and rng.random() < 0.35:
+        form.texts.append(_signing_line(pen, rng, form.box))
     below = y + head + height + 5
     pen.text(left, below, "申请人声明：本人为申请数字证书及电子签章而提供的资料完全真实。", 3.4, right - left)
     pen.text(left, below + 14, "申请人签名（盖章）：", 3.6)

@@ -103,3 +103,96 @@ def signature(rng: np.random.Generator, name: str, max_width: float, max_height:
         size = (max(8, math.floor(small.shape[1] * limit)), max(8, math.floor(small.shape[0] * limit)))
         small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small, np.float32)
+
+
+def pen_ink(rng: np.random.Generator) -> NDArray[np.float32]:
+    """Transmission of a pen's ink: black, blue, blue-black, grey."""
+    shade = rng.uniform(0.05, 0.35)
+    kind = rng.random()
+    if kind < 0.55:
+        return np.full(3, shade, np.float32) * rng.uniform(0.95, 1.05, 3).astype(np.float32)
+    if kind < 0.85:
+        return np.array([shade, shade * rng.uniform(1, 1.8), rng.uniform(0.4, 0.8)], np.float32)
+    return np.array([shade, shade * 1.15, shade * rng.uniform(1.3, 1.9)], np.float32)
+
+
+def running_hand(rng: np.random.Generator, width_mm: float, height_mm: float, pen: float) -> Map:
+    """One or two long loops that run from left to right, with a few strokes across: a practised signature."""
+    px = PX_MM * SS
+    pad = round(2 * px)
+    height, width = round(height_mm * px) + 2 * pad, round(width_mm * px) + 2 * pad
+    canvas = np.zeros((height, width), np.uint8)
+    for _ in range(int(rng.integers(1, 3))):
+        n = int(rng.integers(8, 26))
+        t = np.linspace(0, 1, n)
+        swing = rng.uniform(0.25, 0.5) * (1 - 0.5 * t * rng.random())
+        x = pad + (width - 2 * pad) * np.clip(
+            t + 0.11 * np.cos(np.arange(n) * rng.uniform(1.4, 3)) * rng.random(), 0, 1
+        )
+        y = height / 2 + (height - 2 * pad) * swing * np.sin(np.arange(n) * rng.uniform(1.6, 3.1) + rng.uniform(0, 6))
+        stroke(rng, canvas, np.stack([x, y + rng.normal(0, 0.05, n) * height], 1).astype(np.float32), pen * px)
+    for _ in range(int(rng.integers(0, 5))):
+        x, y = rng.uniform(0.1, 0.9) * width, rng.uniform(0.2, 0.8) * height
+        d = rng.normal(0, 0.16, (3, 2)).cumsum(axis=0) * height
+        stroke(rng, canvas, (np.array([x, y]) + d).clip(pad / 2, (width, height)).astype(np.float32), pen * px)
+    return canvas.astype(np.float32) / 255
+
+
+def any_signature(rng: np.random.Generator, name: str, max_width: float, max_height: float) -> Map:
+    """A signature of any of the three kinds, with its margins cut away, sampled at 1/300 inch."""
+    pen = float(rng.uniform(0.3, 1.0))
+    kind = rng.random()
+    if kind < 0.4:
+        return signature(rng, name, max_width, max_height)
+    if kind < 0.7:
+        cover = running_hand(rng, max_width * rng.uniform(0.6, 1.0), max_height * rng.uniform(0.6, 1), pen)
+    else:
+        cover = free_signature(rng, max_width * rng.uniform(0.5, 1.0), max_height * rng.uniform(0.6, 1), pen)
+    return trimmed(cover * np.clip(1 - rng.uniform(0.02, 0.2) * np.abs(noise(rng, cover.shape, 40)), 0.4, 1))
+
+
+def trimmed(cover: Map) -> Map:
+    """Sampled at 1/300 inch, its margins cut away."""
+    small = cv2.resize(cover, (cover.shape[1] // SS, cover.shape[0] // SS), interpolation=cv2.INTER_AREA)
+    rows, cols = np.nonzero(small > 0.3)
+    if len(rows) == 0:
+        return np.ascontiguousarray(small, np.float32)
+    top, left = max(0, rows.min() - 3), max(0, cols.min() - 3)
+    return np.ascontiguousarray(small[top : rows.max() + 3, left : cols.max() + 3], np.float32)
+
+
+def bitten(rng: np.random.Generator, cover: Map, share: float) -> Map:
+    """Take ``share`` of the ink away: a segment at one side, a wedge, a band across, or a blot, softly or sharply."""
+    h, w = cover.shape
+    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
+    angle = rng.uniform(0, 2 * np.pi)
+    along = ((xx - w / 2) * np.cos(angle) / w + (yy - h / 2) * np.sin(angle) / h) * 2
+    kind = rng.random()
+    if kind < 0.45:
+        level = along
+    elif kind < 0.6:
+        turn = np.angle(np.exp(1j * (np.arctan2(yy - h / 2, xx - w / 2) - angle)))
+        level = -np.abs(turn)
+    elif kind < 0.8:
+        level = -np.abs(along - rng.uniform(-0.5, 0.5))
+    else:
+        x, y = rng.uniform(0.15, 0.85) * w, rng.uniform(0.15, 0.85) * h
+        level = -np.hypot((xx - x) / min(w, h), (yy - y) / min(w, h)) + 0.1 * noise(rng, (h, w), 30)
+    inked = level[cover > 0.2]
+    if inked.size == 0:
+        return cover
+    spread = float(np.ptp(inked)) or 1.0
+    gone = np.clip((level - float(np.quantile(inked, 1 - share))) / spread * rng.uniform(30, 200) + 0.5, 0, 1)
+    return np.asarray(cover * (1 - gone * rng.uniform(0.86, 1.0)), np.float32)
+
+
+def dragged(rng: np.random.Generator, cover: Map, reach: float, angle: float) -> Map:
+    """Wet ink pulled ``reach`` pixels along ``angle``: a trail that fades."""
+    pad = round(reach) + 2
+    big = cv2.copyMakeBorder(cover, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
+    out, strength = big.copy(), rng.uniform(0.3, 0.75)
+    for step in np.linspace(0.06, 1, 16):
+        move = np.array([[1, 0, np.cos(angle) * step * reach], [0, 1, np.sin(angle) * step * reach]])
+        trail = cv2.warpAffine(big, move, (big.shape[1], big.shape[0]))
+        np.maximum(out, trail * strength * (1 - 0.6 * step), out=out)
+    return out

@@ -87,7 +87,9 @@ def _room(
     """A centre that leaves ``gap`` mm to each side of the box and ``tgap`` to its text."""
     x0, y0, x1, y1 = form.box
     for text in form.texts:
-        if text[3] > y0 and text[1] < y1:
+        if text[1] > (y0 + y1) / 2:
+            y1 = min(y1, text[1] - tgap + gap)
+        elif text[3] > y0 and text[1] < y1:
             y0 = max(y0, text[3] + tgap - gap)
     lo = (x0 + half[0] + gap, y0 + half[1] + gap)
     hi = (x1 - half[0] - gap, y1 - half[1] - gap)
@@ -138,6 +140,20 @@ def _text_below(
     _print(form, lambda d: d.text((x * PX_MM, y * PX_MM), words, font=font, fill=255))
 
 
+def _over(
+    rng: np.random.Generator, form: forms.Form, center: tuple[float, float], half: tuple[float, float], depth: float
+) -> tuple[float, float]:
+    """Bring print and the mark together: the mark moves up over the box's own hint, or a text is printed below it."""
+    hint = [t for t in form.texts if t[1] < form.box[1] + 8 and t[3] > form.box[1] and t[2] - t[0] > 20]
+    if hint and rng.random() < 0.4:
+        x = float(np.clip(center[0], hint[0][0] + 0.6 * half[0], hint[0][2] - 0.6 * half[0]))
+        x = float(np.clip(x, form.box[0] + half[0] + 2, form.box[2] - half[0] - 2))
+        low = form.box[1] + half[1] + 2
+        return x, max(low, hint[0][3] + half[1] - min(depth, 0.7 * half[1]))
+    _text_below(rng, form, center, half, depth)
+    return center
+
+
 def _line_below(
     rng: np.random.Generator, form: forms.Form, center: tuple[float, float], half: tuple[float, float], depth: float
 ) -> None:
@@ -179,7 +195,7 @@ def make(seed: int, index: int, family: str = "unit", hard: bool = False, label:
     if label == "touch_border":
         center = _touching(rng, form, half, center, gap["border_mm"])
     elif label == "over_text":
-        _text_below(rng, form, center, half, -gap["text_mm"])
+        center = _over(rng, form, center, half, -gap["text_mm"])
     elif label == "over_line":
         _line_below(rng, form, center, half, -gap["line_mm"])
     colours = paper.paper(rng, form.cover)
@@ -238,16 +254,12 @@ def _mark(
         else:
             plate = stamps.round_seal(rng, diameter, name, gap["aspect"])
         cover = stamps.inked(rng, plate, uneven, holes)
-    elif rng.random() < 0.35 or label == "two_seals":
+    elif rng.random() < (0.7 if label == "two_seals" else 0.35):
         cover = stamps.inked(rng, stamps.square_seal(rng, float(rng.uniform(14, 24)), name), uneven, holes)
     else:
         kind = "signature"
-        cover = hand.signature(rng, name, 60, 18)
-        shade = rng.uniform(0.08, 0.3)
-        ink = np.array(
-            [shade, shade * rng.uniform(1, 1.5), rng.uniform(0.4, 0.7)] if rng.random() < 0.35 else [shade] * 3
-        )
-        ink = ink.astype(np.float32)
+        cover = hand.any_signature(rng, name, 45 if label == "two_seals" else 60, 18)
+        ink = hand.pen_ink(rng)
     if kind == "seal" and rng.random() < 0.5:
         turn = rng.normal(0, 8 if family == "unit" else 3)
         h, w = cover.shape
@@ -255,21 +267,26 @@ def _mark(
     if gap["double_mm"] > 0:
         cover = _double(rng, cover, gap["double_mm"] * (1.0 if kind == "seal" else 0.8))
     if label == "incomplete":
-        cover = _bite(rng, cover, max(gap["missing"], 0.12 if kind == "signature" else 0))
+        if family == "unit" or kind == "seal":
+            cover = _bite(rng, cover, gap["missing"])
+        else:
+            cover = hand.bitten(rng, cover, max(gap["missing"], 0.15))
     return cover * gap["density"], diameter, kind, ink
 
 
 def _double(rng: np.random.Generator, cover: stamps.Map, shift: float) -> stamps.Map:
-    angle = rng.uniform(0, 2 * np.pi)
-    d = (round(shift * PX_MM * np.cos(angle)), round(shift * PX_MM * np.sin(angle)))
-    h, w = cover.shape
-    out = np.zeros((h + abs(d[1]), w + abs(d[0])), np.float32)
-    y0, x0 = max(0, -d[1]), max(0, -d[0])
-    out[y0 : y0 + h, x0 : x0 + w] = cover
-    y1, x1 = y0 + d[1], x0 + d[0]
-    ghost = out[y1 : y1 + h, x1 : x1 + w]
-    np.maximum(ghost, cover * rng.uniform(0.55, 0.95), out=ghost)
-    return out
+    """Struck twice ``shift`` mm apart, the second time a little turned; now and then the wet ink is dragged."""
+    angle, reach = rng.uniform(0, 2 * np.pi), shift * PX_MM
+    if rng.random() < 0.1:
+        return hand.dragged(rng, cover, 1.3 * reach, angle)
+    pad = round(reach) + 1
+    big = cv2.copyMakeBorder(cover, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
+    h, w = big.shape
+    move = cv2.getRotationMatrix2D((w / 2, h / 2), float(rng.normal(0, 0.5)), 1)
+    move[:, 2] += np.array([np.cos(angle), np.sin(angle)]) * reach
+    out = np.maximum(big, cv2.warpAffine(big, move, (w, h)) * rng.uniform(0.5, 0.97))
+    rows, cols = np.nonzero(out > 0.02)
+    return np.ascontiguousarray(out[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1], np.float32)
 
 
 def _bite(rng: np.random.Generator, cover: stamps.Map, share: float) -> stamps.Map:
@@ -304,7 +321,9 @@ def _second(
     r = (cover.shape[1] / 2 / PX_MM, cover.shape[0] / 2 / PX_MM)
     x0, y0, x1, y1 = form.box
     for text in form.texts:
-        if text[3] > y0 and text[1] < y1:
+        if text[1] > (y0 + y1) / 2:
+            y1 = min(y1, text[1])
+        elif text[3] > y0 and text[1] < y1:
             y0 = max(y0, text[3])
     x0, y0, x1, y1 = x0 + 1.5, y0 + 1.5, x1 - 1.5, y1 - 1.5
     best, far = center, -1.0

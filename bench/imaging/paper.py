@@ -61,6 +61,19 @@ def watermark(rng: np.random.Generator, page: NDArray[np.uint8]) -> None:
     page[:] = (page * (1 - shade * cover[..., None])).astype(np.uint8)
 
 
+def faint_words(rng: np.random.Generator, page: NDArray[np.uint8]) -> None:
+    """Pale slanting words across a window, as of a watermark."""
+    h, w = page.shape[:2]
+    image = Image.new("L", (w, h), 0)
+    size = float(rng.uniform(60, 200))
+    ImageDraw.Draw(image).text(
+        (rng.uniform(-0.3, 0.3) * w, h / 2 - size / 2), "数字证书专用", font=some_font(rng, "print", size), fill=255
+    )
+    turn = cv2.getRotationMatrix2D((w / 2, h / 2), float(rng.uniform(-50, 50)), 1)
+    cover = cv2.warpAffine(np.asarray(image), turn, (w, h)).astype(np.float32) / 255
+    page[:] = (page * (1 - rng.uniform(0.03, 0.12) * cover[..., None])).astype(np.uint8)
+
+
 def fill(rng: np.random.Generator, page: NDArray[np.uint8], form: forms.Form) -> None:
     """Fields filled in by hand or printer, a signature below, a second seal, a thumb print, a stray stroke."""
     blue = np.array([0.15, 0.2, 0.6], np.float32) if rng.random() < 0.4 else np.full(3, 0.15, np.float32)

@@ -17,6 +17,7 @@ _PRINT = [
     ("truetype/wqy/wqy-microhei.ttc", 0),
     ("truetype/wqy/wqy-zenhei.ttc", 0),
     ("truetype/arphic-gbsn00lp/gbsn00lp.ttf", 0),
+    ("truetype/arphic-gkai00mp/gkai00mp.ttf", 0),
 ]
 _SEAL = [
     ("opentype/noto/NotoSerifCJK-Bold.ttc", 2),

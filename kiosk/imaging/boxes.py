@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.imaging import optics
+from kiosk.imaging import optics, own_sheet
 from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
 
@@ -94,8 +94,8 @@ def _touched(rim: Pixels, labels: NDArray[Any], count: int) -> tuple[NDArray[Any
     cols, rows = spots[:, 0], spots[:, 1]
     owner = labels[rows, cols]
     touching = np.bincount(owner, minlength=count)
-    height, width = rim.shape
-    x, y = cols / width - 0.5, rows / height - 0.5
+    left, top, width, height = cv2.boundingRect(rim)
+    x, y = (cols - left) / width - 0.5, (rows - top) / height - 0.5
     flat = np.abs(x) > np.abs(y)
     side = np.where(flat, np.where(x < 0, 0, 2), np.where(y < 0, 1, 3))
     per = np.stack([np.bincount(owner[side == s], minlength=count) for s in range(4)]) > 8
@@ -140,6 +140,15 @@ def marks(page: Layout, cell: Cell, slack: float = 0.0) -> NDArray[Any]:
     x1, y1 = (round((v + slack) * WORK) for v in (cell.right, cell.bottom))
     mask[y0:y1, x0:x1] = (page.colour[y0:y1, x0:x1] > 22).astype(np.uint8) * 255
     return mask
+
+
+def printed(frame: Frame) -> Cell | None:
+    """The box of one of our own sheets, where it was printed; None for any other sheet."""
+    if not frame.paper:
+        return None
+    _, left, top, right, bottom = own_sheet.BOXES[frame.paper]
+    half = own_sheet.RULE / 2
+    return Cell(left + half, top + half, right - half, bottom - half)
 
 
 def target(page: Layout, personal: bool) -> Cell | None:

@@ -20,12 +20,12 @@ def seal() -> None:
 
 
 @seal.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--family", type=click.Choice(["unit", "personal"]), default="unit", help="Kind of form.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--family", type=click.Choice(["unit", "personal"]), help="Kind of form; seen if not told.")
 @click.option("--dpi", type=click.FloatRange(50, 2400), help="Resolution of a scan; else from the file or page size.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder for masks and cut-outs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(files: tuple[Path, ...], family: str, dpi: float | None, out: Path | None, as_json: bool) -> None:
+def check(files: tuple[Path, ...], family: str | None, dpi: float | None, out: Path | None, as_json: bool) -> None:
     """Judge the capture box on each FILE."""
     cv2.setNumThreads(1)
     if out is not None:
@@ -42,12 +42,15 @@ def check(files: tuple[Path, ...], family: str, dpi: float | None, out: Path | N
         click.echo(f"{name}: {told}{size}")
 
 
-def _answer(path: Path, family: str, dpi: float | None, out: Path | None, number: int) -> dict[str, Any]:
+def _answer(path: Path, family: str | None, dpi: float | None, out: Path | None, number: int) -> dict[str, Any]:
     try:
         verdict = seals.check(path.read_bytes(), family, dpi, cut=out is not None, mark=False)
     except PictureRefused as refused:
-        return {"found": False, "defects": [], "center_px": None, "diameter_mm": None, "alpha": None,
-                "alpha_origin": None, "seal": None, "ms": 0.0, "refused": refused.code}  # fmt: skip
+        return _refused(refused.code)
+    except OSError:
+        return _refused("unreadable")
+    except (cv2.error, ArithmeticError, LookupError, ValueError, MemoryError):
+        return _refused("failed")
     alpha, cut = _saved(verdict, out, f"{number:04d}-{path.stem}")
     return {
         "found": verdict.found,
@@ -59,6 +62,11 @@ def _answer(path: Path, family: str, dpi: float | None, out: Path | None, number
         "seal": cut,
         "ms": round(verdict.ms, 1),
     }
+
+
+def _refused(code: str) -> dict[str, Any]:
+    return {"found": False, "defects": [], "center_px": None, "diameter_mm": None, "alpha": None,
+            "alpha_origin": None, "seal": None, "ms": 0.0, "refused": code}  # fmt: skip
 
 
 def _saved(verdict: SealVerdict, out: Path | None, stem: str) -> tuple[str | None, str | None]:

@@ -115,8 +115,14 @@ def _colour(found: Finding, ink: Pixels, fine: Circle) -> None:
     red, gre, blu = (float(np.median(ink[..., c][solid])) / 255 for c in range(3))
     found.measures.update(ink_red=red, ink_green=gre, ink_blue=blu)
     top = max(red, gre, blu, 0.01)
-    if red > 0.56 * top or blu < 0.42 * top or gre < 0.6 * top:
+    if not _is_red(red, gre, blu, top):
         found.defects.add(Label.NOT_RED)
+
+
+def _is_red(red: float, green: float, blue: float, top: float) -> bool:
+    """Red ink stops green and blue about equally and lets red pass; purple lets more blue pass and less red."""
+    purple = blue < 0.65 * top and red > 0.4 * top
+    return red < 0.54 * top and blue > 0.46 * top and green > 0.6 * top and not purple
 
 
 def _roundness(found: Finding, unrolled: NDArray[Any], fine: Circle) -> None:
@@ -227,6 +233,6 @@ def _not_a_ring(
     solid = (mask > 0) & (green > 0.7 * np.percentile(green[mask > 0], 80))
     red, gre, blu = (float(np.median(page.ink[..., c][solid])) / 255 for c in range(3))
     top = max(red, gre, blu, 0.01)
-    if red > 0.6 * top or blu < 0.42 * top:
+    if not _is_red(red, gre, blu, top):
         found.defects.add(Label.NOT_RED)
     return found

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.imaging import own_sheet
 from kiosk.imaging.optics import Float, Matrix, moved, shifted
 from kiosk.imaging.pictures import Decoded, Pixels
-from kiosk.imaging.sheet import find_sheet
+from kiosk.imaging.sheet import find_sheet, whole
 
 WORK = 150 / 25.4  # pixels per mm of the working frame: half of a 300-dpi scan, which makes halving exact
 A4 = (210.0, 297.0)
+LETTER = 215.9  # mm, the width of most flat-bed scanners
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Frame:
     """``rgb``: the working picture, WORK pixels per mm; ``to_picture``: its pixels to the given picture's pixels.
 
     ``valid``: where the working picture shows paper that is in the picture. ``flat`` is True for a scan: then
-    ``dpi`` holds for the whole picture.
+    ``dpi`` holds for the whole picture. ``paper``: which of our own sheets it is.
     """
 
     picture: Pixels
@@ -33,6 +35,7 @@ class Frame:
     flat: bool
     dpi: float
     corners: NDArray[Any] | None = None
+    paper: str = ""
 
     def patch(self, left: float, top: float, width: float, height: float, px_mm: float) -> tuple[Pixels, Matrix]:
         """A rectangle of the frame (mm) resampled at ``px_mm``, with the matrix from its pixels to the picture."""
@@ -61,28 +64,47 @@ class Frame:
 
 
 def frame(decoded: Decoded, dpi: float | None) -> Frame:
-    """Level the sheet. A scan is levelled by its rules, a photo by the sheet's four corners."""
-    scale = scan_dpi(decoded, dpi)
+    """Level the sheet: one of our own by its marks, another scan by its rules, a photo by the sheet's corners."""
+    own = own_sheet.find(decoded.rgb)
+    if own is not None:
+        return replace(_from_corners(decoded.rgb, own.corners), paper=own.paper)
+    if dpi:
+        return _from_scan(decoded.rgb, float(dpi))
+    scale, sure = _scale(decoded)
+    if sure and scale:
+        return _from_scan(decoded.rgb, scale)
+    corners = find_sheet(decoded.rgb)
+    if corners is not None and (scale is None or whole(corners, decoded.rgb)):
+        return _from_corners(decoded.rgb, corners)
     if scale is None:
-        corners = find_sheet(decoded.rgb)
-        if corners is not None:
-            return _from_corners(decoded.rgb, corners)
-        height, width = decoded.rgb.shape[:2]
-        scale = 25.4 * max(height, width) / A4[1]
+        scale = 25.4 * max(decoded.rgb.shape[:2]) / A4[1]
     return _from_scan(decoded.rgb, scale)
 
 
 def scan_dpi(decoded: Decoded, dpi: float | None) -> float | None:
-    """Dots per inch if the picture is a flat scan: as told, as its file claims, or as its size says; else None."""
-    if dpi:
-        return float(dpi)
-    if decoded.dpi and decoded.dpi >= 120 and decoded.format != "MPO":
-        return decoded.dpi
-    height, width = sorted(decoded.rgb.shape[:2], reverse=True)
-    for size in (100, 150, 200, 240, 300, 400, 600):
-        if abs(width / size * 25.4 - A4[0]) < 1.2 and abs(height / size * 25.4 - A4[1]) < 1.8:
-            return float(size)
-    return None
+    """Dots per inch if the picture may be a flat scan: as told, as its file claims, or as its size says; else None."""
+    return float(dpi) if dpi else _scale(decoded)[0]
+
+
+def _scale(decoded: Decoded) -> tuple[float | None, bool]:
+    """Dots per inch if the picture may be a flat scan, as its file claims or its size says; and whether it is one."""
+    high, wide = sorted(decoded.rgb.shape[:2], reverse=True)
+    if decoded.camera:
+        return None, False
+    if decoded.dpi and decoded.dpi >= 90:
+        size = (wide / decoded.dpi * 25.4, high / decoded.dpi * 25.4)
+        if abs(size[0] - A4[0]) < 2.5 and abs(size[1] - A4[1]) < 3.5:
+            return decoded.dpi, True
+        if abs(size[0] - LETTER) < 1.0 and 270 < size[1] < 365:
+            return decoded.dpi, True
+        if size[0] < 225 and size[1] < 365:  # what a flat-bed scanner can give
+            return decoded.dpi, False
+    for common in (100, 150, 200, 240, 300, 400, 600):
+        if abs(wide / common * 25.4 - A4[0]) < 1.2 and abs(high / common * 25.4 - A4[1]) < 1.8:
+            return float(common), True
+    if abs(high / wide - A4[1] / A4[0]) < 0.006:
+        return 25.4 * high / A4[1], False
+    return None, False
 
 
 def _from_corners(rgb: Pixels, corners: NDArray[Any]) -> Frame:

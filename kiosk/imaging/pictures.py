@@ -24,6 +24,7 @@ MAX_PIXELS = 45_000_000
 MIN_SIDE = 64
 FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP")
 _ORIENTATION = 0x0112
+_EXPOSURE = 0x8769  # the EXIF block that holds how a photo was taken
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,11 +38,12 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pixels as H x W x 3 RGB and the dots per inch the file claims, if it claims any."""
+    """Pixels as H x W x 3 RGB and the dots per inch the file claims, if it claims any; ``camera``: it was one."""
 
     rgb: Pixels
     dpi: float | None
     format: str
+    camera: bool = False
 
 
 def decode(data: bytes) -> Decoded:
@@ -79,13 +81,22 @@ def _unpack(image: Image.Image) -> Decoded:
         raise PictureRefused("too_small", width=width, height=height)
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise PictureRefused("animated")
-    claimed = _dpi(image)
+    claimed, camera = _dpi(image), _camera(image)
     turn = _TURNS.get(_orientation(image))
     image.load()
     flat = _rgb(image)
     if turn is not None:
         flat = flat.transpose(turn)
-    return Decoded(np.asarray(flat), claimed, str(image.format))
+    return Decoded(np.asarray(flat), claimed, str(image.format), camera)
+
+
+def _camera(image: Image.Image) -> bool:
+    """True if the file carries an exposure time or an aperture: no scanner writes them."""
+    try:
+        taken = image.getexif().get_ifd(_EXPOSURE)
+        return bool({0x829A, 0x829D} & set(taken)) or image.format == "MPO"
+    except Exception:  # broken EXIF tells nothing
+        return False
 
 
 def _orientation(image: Image.Image) -> int:

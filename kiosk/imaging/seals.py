@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from kiosk.imaging import boxes, company, cutout, handwriting, marks, optics
+from kiosk.imaging import boxes, company, cutout, handwriting, marks, optics, own_sheet
+from kiosk.imaging import family as kinds
 from kiosk.imaging.boxes import Cell
 from kiosk.imaging.finding import Finding
 from kiosk.imaging.frame import WORK, Frame, frame
@@ -14,21 +15,23 @@ from kiosk.imaging.verdict import Label, SealVerdict
 ORDER = list(Label)
 
 
-def check(picture: bytes, family: str, dpi: float | None, cut: bool = True, mark: bool = True) -> SealVerdict:
-    """Judge one picture. ``family``: 'unit' or 'personal'; ``dpi``: of a scan if known; PictureRefused if unreadable.
+def check(picture: bytes, family: str | None, dpi: float | None, cut: bool = True, mark: bool = True) -> SealVerdict:
+    """Judge one picture. ``family``: 'unit', 'personal' or None (seen from the sheet); ``dpi``: of a scan if known.
 
-    ``cut`` and ``mark`` ask for the cut-outs and the marked picture.
+    Raises PictureRefused if it cannot be read. ``cut`` and ``mark`` ask for the cut-outs and the marked picture.
     """
-    if family not in ("unit", "personal"):
+    if family not in ("unit", "personal", None):
         raise ValueError(f"family: {family}")
     began = time.perf_counter()
     sheet = frame(decode(picture), dpi)
     page = boxes.layout(sheet)
-    cell = boxes.target(page, family == "personal")
+    own = boxes.printed(sheet)
+    family = family or (own_sheet.BOXES[sheet.paper][0] if own else kinds.family(page))
+    cell = own or boxes.target(page, family == "personal")
     found: Finding | None
     if family == "unit":
         lines: list[tuple[str, float]] = []
-        if cell is not None:
+        if cell is not None and own is None:
             cell, lines = boxes.split_by_line(page, cell)
         found = company.judge(sheet, page, cell or marks.box_of(sheet), lines)
     else:

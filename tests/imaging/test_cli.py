@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from click.testing import CliRunner
 from PIL import Image
 
@@ -41,3 +42,23 @@ def test_without_json_a_line_for_each_file(draw: Draw, tmp_path: Path) -> None:
     page.write_bytes(draw("good").data)
     done = CliRunner().invoke(seal, ["check", str(page), "--dpi", "300"])
     assert "accepted" in done.output
+
+
+def test_files_that_are_no_pictures_never_stop_the_others(draw: Draw, tmp_path: Path) -> None:
+    good, empty = tmp_path / "good.jpg", tmp_path / "empty.png"
+    good.write_bytes(draw("good").data)
+    empty.write_bytes(b"")
+    odd = [str(tmp_path / "gone.jpg"), str(tmp_path), str(empty)]
+    done = CliRunner().invoke(seal, ["check", *odd, str(good), "--json"])
+    assert done.exit_code == 0
+    told = json.loads(done.output)
+    assert [told[name]["refused"] for name in odd] == ["unreadable", "unreadable", "empty"]
+    assert told[str(good)]["found"] is True
+
+
+@pytest.mark.parametrize(("family", "label"), [("unit", "good"), ("personal", "good"), ("unit", "faint")])
+def test_the_family_is_seen_when_nobody_says_it(draw: Draw, tmp_path: Path, family: str, label: str) -> None:
+    page = tmp_path / "page.jpg"
+    page.write_bytes(draw(label, family, 1).data)
+    done = CliRunner().invoke(seal, ["check", str(page), "--json"])
+    assert json.loads(done.output)[str(page)]["defects"] == ([] if label == "good" else [label])
