@@ -165,8 +165,13 @@ def too_many(house: House, address: str) -> bool:
 
 
 def serves(house: House, clerk: Clerk) -> bool:
-    """Whether this account belongs to the hall of this kiosk, or to every hall."""
-    return clerk.hall in (EVERY_HALL, house.settings.hall)
+    """Whether this account belongs to the hall of this kiosk, or to every hall. The centre is every hall's."""
+    return house.settings.role == "centre" or clerk.hall in (EVERY_HALL, house.settings.hall)
+
+
+def oversees(house: House, clerk: Clerk, hall: str) -> bool:
+    """Whether this clerk may see and change the accounts of a hall: his own, or every one for a chief of this place."""
+    return clerk.hall in (EVERY_HALL, house.settings.hall, hall)
 
 
 def begin(session: Session, house: House, clerk: Clerk, place: str, factor: str) -> SignedIn:
@@ -245,6 +250,23 @@ def sign_out(house: House, token: str) -> None:
         if found and found.ended_at is None:
             found.ended_at = now()
             house.log(session, "clerk.signed_out", {"clerk": found.clerk.name, "place": found.place})
+
+
+def open_sessions(session: Session, names: Sequence[str]) -> list[ClerkSession]:
+    """Sessions of these accounts that have not ended and may still be in use, newest first."""
+    query = select(ClerkSession).join(Clerk).where(Clerk.name.in_(names), ClerkSession.ended_at.is_(None))
+    found = session.scalars(query.where(ClerkSession.begun_at > now() - LIFE).order_by(ClerkSession.seen_at.desc()))
+    moment = now()
+    return [one for one in found if moment - one.seen_at <= IDLE[one.place]]
+
+
+def end(session: Session, house: House, one: ClerkSession, by: Clerk) -> bool:
+    """Revoke one session; False when it had ended already."""
+    if one.ended_at is not None:
+        return False
+    one.ended_at = now()
+    house.log(session, "clerk.revoked", {"clerk": one.clerk.name, "by": by.name, "sessions": 1, "place": one.place})
+    return True
 
 
 def end_all(session: Session, clerk: Clerk) -> int:

@@ -134,3 +134,49 @@ def test_a_form_without_its_token_is_refused(app: Flask, staff: dict[str, Member
     assert browser.post("/machine/self-test").status_code == 400
     token = csrf_of(browser.text("/machine"))
     assert browser.post("/machine/self-test", csrf_token=token).status_code == 303
+
+
+def test_an_account_serves_its_own_hall(app: Flask, staff: dict[str, Member]) -> None:
+    at_home, elsewhere, everywhere = make(app, "one", "admin"), make(app, "two", "clerk"), make(app, "three", "clerk")
+    with app.app_context(), write() as session:
+        clerks.by_name(session, "two").hall = "changsha"
+        clerks.by_name(session, "three").hall = clerks.EVERY_HALL
+    for place in ("clerk", "admin"):
+        client = app.test_client()
+        form = {"name": "two", "password": PASSWORD, "code": elsewhere.code()}
+        assert client.post(f"/{place}/sign-in", data=form).status_code == 422
+        everywhere.browser(place)
+    assert "two" in at_home.browser().text("/staff")
+
+
+def test_a_chief_of_one_hall_has_no_say_in_another(app: Flask, staff: dict[str, Member]) -> None:
+    chief = staff["admin"].browser()
+    make(app, "far.away", "clerk")
+    with app.app_context(), write() as session:
+        clerks.by_name(session, "far.away").hall = "changsha"
+        clerks.by_name(session, "admin.one").hall = "loudi"
+    assert "far.away" not in chief.text("/staff")
+    chief.post("/staff/far.away", what="disable")
+    with app.app_context():
+        assert not clerks.by_name(db.session(), "far.away").disabled
+
+
+def test_each_session_is_listed_and_can_be_ended(app: Flask, staff: dict[str, Member]) -> None:
+    here, lost = staff["auditor"].browser(), staff["auditor"].browser("clerk")
+    page = here.text("/keys")
+    assert page.count("/revoke") == 2
+    digests = dict.fromkeys(re.findall(r"/admin/sessions/(\w{64})/revoke", page))
+    stranger, admin = staff["clerk"].browser(), staff["admin"].browser()
+    for digest in digests:
+        stranger.post(f"/sessions/{digest}/revoke")
+    assert lost.get("/stock").status_code == 200
+    with app.app_context():
+        kiosk = next(one.digest for one in db.session.query(ClerkSession).filter_by(place="kiosk"))
+    here.post(f"/sessions/{kiosk}/revoke")
+    assert lost.get("/stock").status_code == 303
+    assert here.get("/keys").status_code == 200
+    (mine,) = [digest for digest in digests if digest != kiosk]
+    assert mine in admin.text("/staff")
+    admin.post(f"/sessions/{mine}/revoke", back="staff")
+    assert here.get("/keys").status_code == 303
+    assert kinds(app).count("clerk.revoked") == 2

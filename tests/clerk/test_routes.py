@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from tests.clerk.conftest import ROLES
 from tests.clerk.staff import Member
 
-VALUES = {"number": "1", "code": "x", "name": "nobody", "material": "1", "day": "2026-11-20"}
+VALUES = {"digest": "0", "number": "1", "code": "x", "name": "nobody", "material": "1", "day": "2026-11-20"}
 
 
 def rules(app: Flask) -> list[Rule]:

@@ -1,12 +1,12 @@
-"""One's own security keys: register another, take one off. Administrators take off anybody's."""
+"""One's own account: where one is signed in, and the security keys. Administrators take off anybody's keys."""
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import flash, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from kiosk.db import db, write
-from kiosk.orders import desk_keys
+from kiosk.orders import clerks, desk_cards, desk_keys
 from kiosk.orders.desk_acts import DeskRefused
 from kiosk.orders.desk_models import Clerk
 from kiosk.views.clerk import keys
@@ -24,7 +24,11 @@ def security_keys() -> str:
     mine, others = desk_keys.keys(db.session(), me().name), []
     if "admin" in me().roles:
         others = [one for one in desk_keys.keys(db.session()) if one["clerk"] != me().name]
-    return render_template("admin/security_keys.html", options=options, mine=mine, others=others)
+    sessions = clerks.open_sessions(db.session(), [me().name])
+    here = desk_cards.digest(g.desk_token)
+    return render_template(
+        "admin/security_keys.html", options=options, mine=mine, others=others, sessions=sessions, here=here
+    )
 
 
 @page("/keys", *ALL, places=OFFICE, post=True)

@@ -8,9 +8,9 @@ from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from kiosk.db import db, now, write
+from kiosk.db import db, write
 from kiosk.orders import clerks
-from kiosk.orders.desk_models import Clerk, ClerkSession
+from kiosk.orders.desk_models import Clerk
 from kiosk.views.clerk.guard import me, page
 from kiosk.views.clerk.signing import refused
 from kiosk.views.frame import house
@@ -21,9 +21,9 @@ OFFICE = ("admin",)
 
 @page("/staff", "admin", "auditor", places=OFFICE)
 def staff() -> str:
-    people = db.session.scalars(select(Clerk).order_by(Clerk.name)).all()
-    query = select(ClerkSession).where(ClerkSession.ended_at.is_(None), ClerkSession.seen_at > now() - clerks.LIFE)
-    sessions = db.session.scalars(query.order_by(ClerkSession.seen_at.desc())).all()
+    everybody = db.session.scalars(select(Clerk).order_by(Clerk.name)).all()
+    people = [one for one in everybody if clerks.oversees(house(), me(), one.hall)]
+    sessions = clerks.open_sessions(db.session(), [one.name for one in people])
     return render_template("admin/staff.html", people=people, sessions=sessions)
 
 
@@ -35,6 +35,8 @@ def change_staff(name: str) -> Response:
         return redirect(url_for(".staff"), 303)
     try:
         with write() as session:
+            if not clerks.oversees(house(), me(), clerks.by_name(session, name).hall):
+                raise clerks.AccountRefused("another hall")
             if what in ("disable", "enable"):
                 clerks.disable(session, house(), name, what == "disable", by)
             else:
