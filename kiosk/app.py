@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from flask import Flask
-from flask_migrate import Migrate
 
 from kiosk import cli, config, db, views
 from kiosk.catalogue.shelf import Shelf
@@ -13,8 +13,6 @@ from kiosk.orders.book import House
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
 from kiosk.views.frame import Environment
-
-migrate = Migrate()
 
 
 def build(settings: config.Settings) -> Flask:
@@ -40,7 +38,8 @@ def build(settings: config.Settings) -> Flask:
     operator = Path(settings.catalogue_folder) if settings.catalogue_folder else settings.home / "catalogue"
     app.extensions["house"] = House(settings, Shelf(operator), vault, SealedFiles(settings.files, vault))
     db.init(app)
-    migrate.init_app(app, db.db, directory=str(Path(__file__).parent.parent / "migrations"), render_as_batch=True)
+    if "flask_migrate" in sys.modules:  # loaded for ``flask db``; pages and worker never need it
+        db.migrations(app)
     views.init(app)
     cli.init(app)
     return app

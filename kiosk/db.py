@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -123,3 +124,11 @@ def init(app: Flask) -> None:
         engine: Engine = db.engine
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
+
+
+def migrations(app: Flask) -> None:
+    """Make Alembic's commands usable on this application."""
+    from flask_migrate import Migrate
+
+    folder = str(Path(__file__).parent.parent / "migrations")
+    Migrate().init_app(app, db, directory=folder, render_as_batch=True)
