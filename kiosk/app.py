@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def build(settings: config.Settings) -> Flask:
     operator = Path(settings.catalogue_folder) if settings.catalogue_folder else settings.home / "catalogue"
     app.extensions["house"] = House(settings, Shelf(operator), vault, SealedFiles(settings.files, vault))
     db.init(app)
-    if "flask_migrate" in sys.modules:  # loaded for ``flask db``; pages and worker never need it
+    if os.environ.get("FLASK_RUN_FROM_CLI") == "true" or "flask_migrate" in sys.modules:
+        # commands and tests migrate; web and worker never do, and start without it
         db.migrations(app)
     views.init(app)
     cli.init(app)

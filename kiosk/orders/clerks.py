@@ -5,8 +5,8 @@ There is no default account: the first is made with ``flask --app wsgi clerk add
 
 from __future__ import annotations
 
-import functools
 import datetime as dt
+import functools
 import hashlib
 import hmac
 import re
