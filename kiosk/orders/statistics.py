@@ -1,4 +1,5 @@
-"""Figures by Beijing day: orders by service and state, waiting at each step, refusals by reason, UKeys, money.
+"""Figures by Beijing day: orders by service and state, waiting at each step, refusals by reason, UKeys,
+money, ratings.
 
 An order's number begins with the kiosk and the day, so a day is a range of an index. Days older than a week are counted
 once and kept (:class:`DayFigure`); younger ones are counted afresh, for their orders still move.
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from kiosk.db import today
 from kiosk.journal import Event
+from kiosk.orders import rating
 from kiosk.orders.book import House
 from kiosk.orders.desk_models import DayFigure
 from kiosk.orders.models import Order, Payment, Refund
@@ -117,3 +119,7 @@ def _events(session: Session, low: str, high: str, put: Callable[..., None]) -> 
             put("refusals", f"review:{body.get('material', '')}")
         elif kind == "stock.moved" and body.get("kind") == "used":
             put("ukeys", "used")
+        elif kind == rating.GIVEN:
+            put("rating", body.get("level", ""))
+        elif kind == rating.WHY:
+            put("rating_why", body.get("reason", ""))

@@ -6,7 +6,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 from htmx_flask import Htmx
 
-from kiosk.views import admin, bench, clerk, errors, frame, home, ime, journey, notify, query
+from kiosk.views import admin, assets, bench, clerk, errors, frame, home, ime, journey, notify, query, voice
 from kiosk.views.language import babel, locale
 
 csrf = CSRFProtect()
@@ -18,9 +18,10 @@ def init(app: Flask) -> None:
     htmx.init_app(app)
     babel.init_app(app, locale_selector=locale, default_locale="zh", default_timezone="Asia/Shanghai")
     frame.init(app)
+    assets.init(app)
     errors.init(app)
     clerk.init(app)
-    for room in (home, journey, query, ime, notify, clerk, admin):
+    for room in (home, journey, query, ime, voice, notify, clerk, admin):
         app.register_blueprint(room.blueprint)
     csrf.exempt(notify.blueprint)
     if app.extensions["house"].settings.simulators:

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from kiosk.db import BEIJING, now
 from kiosk.orders.book import House
-from kiosk.views import visit
+from kiosk.views import visit, voice
 from kiosk.views.language import in_template, locale, plural_in_template
 
 CSP = "; ".join(
@@ -40,7 +40,7 @@ class Ui:
     lang: str
     elder: bool
     low: bool
-    muted: bool
+    voice: bool
     hall_name: str
     hotline: str
     now: str
@@ -62,7 +62,7 @@ def _ui() -> Ui:
         lang=locale(),
         elder=bool(session.get("elder")),
         low=bool(session.get("low")),
-        muted=bool(session.get("muted")),
+        voice=bool(session.get("voice", voice.recorded())),
         hall_name=settings.hall_name,
         hotline=hotline,
         now=f"{now().astimezone(BEIJING):%Y-%m-%d %H:%M}",
@@ -72,7 +72,7 @@ def _ui() -> Ui:
 
 
 def _context() -> dict[str, Any]:
-    return {"ui": _ui()}
+    return {"ui": _ui(), "spoken": voice.spoken}
 
 
 class Environment(FlaskEnvironment):
@@ -94,7 +94,7 @@ def _parts(app: Flask) -> Callable[[Any, str], Markup]:
     @pass_context
     def part(context: Any, name: str) -> Markup:
         ui: Ui = context["ui"]
-        key = (name, ui.lang, ui.elder, ui.low, ui.muted, ui.hall_name, ui.hotline)
+        key = (name, ui.lang, ui.elder, ui.low, ui.voice, ui.hall_name, ui.hotline)
         if key not in known or app.config["TEMPLATES_AUTO_RELOAD"]:
             template = app.jinja_env.get_template(f"_frame/{name}.html")
             known[key] = template.render(ui=ui, here=here, token=csrf)
@@ -144,7 +144,6 @@ def init(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         gettext=in_template, ngettext=plural_in_template, newstyle=True
     )
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["yuan"] = lambda fen: "" if fen is None else f"{fen // 100}.{fen % 100:02d}"

@@ -31,6 +31,7 @@ ICONS = {
     "reissue": "rotate-ccw",
     "query": "search",
 }
+SLIDES = 4
 BUILT = tuple(Operation)
 """Operations this version carries out; the others are shown as not yet available, never half-done."""
 
@@ -78,7 +79,7 @@ def index() -> str | Response:
                 "title": name_of(service),
                 "icon": ICONS.get(service.operation, "file-text"),
                 "href": url_for("home.service", scheme=chosen.code, service=service.code),
-                "lines": [service.summary, ("clock", _("约 %(n)s 分钟", n=service.minutes))],
+                "lines": [_(service.summary), ("clock", _("约 %(n)s 分钟", n=service.minutes))],
                 "price": price_line(offer) if offer else "",
                 "reason": closed_reason(service, offer if offer and offer.priced else None, works),
             }
@@ -92,6 +93,19 @@ def index() -> str | Response:
         open_now=chosen.open_at(now()),
         timed_out=g.get("timed_out"),
     )
+
+
+@blueprint.get("/welcome")
+def welcome() -> str | Response:
+    """What can be done here, one after the other, while nobody is there. The look of the screen is the usual again."""
+    if visit.order() is not None:
+        return redirect(url_for("journey.resume"))
+    for name in visit.LOOK:
+        session.pop(name, None)
+    scheme = house().catalogue.schemes[house().settings.hall]
+    services = sorted(scheme.services.values(), key=lambda one: list(ICONS).index(one.operation))[:SLIDES]
+    slides = [(ICONS[one.operation], name_of(one), one.summary) for one in services]
+    return render_template("home/welcome.html", slides=slides, minutes=min(one.minutes for one in services))
 
 
 @blueprint.get("/s/<scheme>/<service>")
@@ -145,11 +159,9 @@ def _local(path: str) -> str:
 @blueprint.post("/settings")
 def settings() -> Response:
     """大字, English, 语音, 低位: one tap each, and back to the same page."""
-    for name, key in (("elder", "elder"), ("low", "low")):
+    for name in ("elder", "low", "voice"):
         if name in request.form:
-            session[key] = request.form[name] == "on"
-    if "mute" in request.form:
-        session["muted"] = request.form["mute"] != "on"
+            session[name] = request.form[name] == "on"
     if request.form.get("lang") in ("zh", "en"):
         session["lang"] = request.form["lang"]
     return redirect(_local(request.form.get("next", "/")), 303)

@@ -26,6 +26,7 @@ TOUCH = 20  # seconds between two notes that somebody is there
 PAID_IDLE = 15 * 60  # a person who has paid is not thrown out while the machine works
 _VISIT = select(Visit, Order).outerjoin(Order, Order.id == Visit.order_id).where(Visit.token == bindparam("token"))
 POLLS = ("journey.wait", "journey.pay_wait", "journey.work_wait", "clerk.card_state", "clerk.card_gone")
+LOOK = ("lang", "elder", "low", "voice")  # how the screen looks and speaks, kept until it rests
 _kept: dict[int, tuple[float, str]] = {}
 _lock = threading.Lock()
 
@@ -81,7 +82,7 @@ def wipe() -> None:
     screen.
     """
     token = session.pop("visit", None)
-    kept = {key: session[key] for key in ("lang", "elder", "low", "muted") if key in session}
+    kept = {key: session[key] for key in LOOK if key in session}
     session.clear()
     session.update(kept)
     g.visit_order_id = None

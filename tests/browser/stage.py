@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 
 from kiosk import config, create_app
 from kiosk.db import db, now, write
-from kiosk.orders import journey
+from kiosk.orders import journey, rating
 from kiosk.orders.book import House
 from kiosk.orders.models import Certificate, Effect, Material, Order, Payment, Visit
 from kiosk.orders.states import EffectState, PaymentState, State
@@ -142,6 +142,7 @@ class Stage:
         payment: str = "",
         certificate: bool = False,
         work: tuple[str, ...] = (),
+        rated: str = "",
     ) -> None:
         """Put things of the worker on the stage: an effect (kind, subject, state, note), a scan with its faults, …"""
         if done:
@@ -156,6 +157,8 @@ class Stage:
             session.add(row)
         if picture is not None:
             self._picture(session, order, code.removeprefix("material-"), "refused" if picture else "good", picture)
+        if rated:
+            rating.give(session, self.house, order, rated, "")
         if payment:
             session.add(self._payment(order, payment))
         if certificate:
@@ -202,7 +205,9 @@ def scenes(stage: Stage) -> dict[str, Scene]:
     certificate |= {"not_after": (now() + dt.timedelta(days=200)).isoformat()}
     preflight = ("preflight", "", str(EffectState.DONE), None)
     return {
+        "welcome": Scene("/welcome"),
         "home": Scene("/"),
+        "home-voice": Scene("/", extra={"voice": True}),
         "home-many": Scene("/?scheme=realestate"),
         "platforms": Scene("/?platforms=1"),
         "points": Scene("/?scheme=realestate&platforms=1"),
@@ -242,6 +247,8 @@ def scenes(stage: Stage) -> dict[str, Scene]:
         "work-pin": stage.after(State.WRITING, effect=("write.key", "0", waiting, "pin_needed")),
         "work-clerk": stage.after(State.CLERK),
         "done": stage.after(State.DONE, certificate=True),
+        "done-rated": stage.after(State.DONE, certificate=True, rated="satisfied"),
+        "done-why": stage.after(State.DONE, certificate=True, rated="dissatisfied"),
         "refunded": stage.after(State.REFUNDED),
         "missing": Scene("/nowhere"),
         **{f"form-{code}": stage.at(f"form-{code}", kind=kind) for kind, code in form_groups(stage)},

@@ -47,6 +47,10 @@
   function tickIdle(now) {
     const limit = idleLimit();
     if (!dialog || !limit || deadline === Infinity) return;
+    if (page().dataset.rests === "yes") {  // nothing of anybody's is on the screen: it goes to rest without asking
+      if (now - active >= limit) { active = now; location.assign(body.dataset.rest); }
+      return;
+    }
     if (!deadline && now - active >= limit) {
       deadline = now + Number(body.dataset.grace) * 1000;
       if (!dialog.open) dialog.showModal();
@@ -156,12 +160,12 @@
     }
   }
 
-  // Recorded prompts: the caption is always on the page; the sound only where a recording exists and nobody muted it.
+  // Recorded prompts: with 语音 on, the caption is on the page; the sound only where the operator has loaded a recording.
   let sound = null;
   function playPrompt() {
     sound?.pause();
     const source = page().querySelector("[data-voice]")?.dataset.voice;
-    if (!source || body.dataset.muted === "yes") return;
+    if (!source) return;
     sound = new Audio(source);
     sound.play().catch(() => { sound = null; });
   }

@@ -18,17 +18,19 @@ from kiosk import journal
 from kiosk.db import db, today, write
 from kiosk.journal import Event
 from kiosk.journal.models import ChainHead
-from kiosk.orders import search, statistics
+from kiosk.orders import rating, search, statistics
 from kiosk.orders.statistics import Figure
 from kiosk.views.clerk import texts
 from kiosk.views.clerk.guard import me, page
 from kiosk.views.frame import house
+from kiosk.views.journey import rate
 from kiosk.views.language import gettext as _
 
 OFFICE = ("admin",)
 AUDIT = ("auditor", "admin")
 FIGURES = ("auditor", "admin", "finance")
 BATCH = 1000
+Chart = tuple[str, list[dict[str, Any]]]
 
 
 @page("/audit", *AUDIT, places=OFFICE)
@@ -115,6 +117,17 @@ def service_name(key: str) -> str:
     return f"{found.name if found else scheme} {item.name if item else service}（{who}）"
 
 
+def ratings(levels: list[tuple[str, int, int]], reasons: list[tuple[str, int, int]]) -> list[Chart]:
+    """The five levels in their order, with the share of those at least fairly content; then why people were not."""
+    given = {key: n for key, n, _total in levels}
+    whole = sum(given.values())
+    content = whole - sum(given.get(level, 0) for level in rating.LOW)
+    title = _("服务评价：满意率 %(share)s%%", share=round(100 * content / whole, 1)) if whole else _("服务评价")
+    rows = ((_(rate.LEVELS[level]), given.get(level, 0), str(given.get(level, 0))) for level in rating.LEVELS)
+    why = ((_(rate.REASONS[key]) if key in rate.REASONS else key, n, str(n)) for key, n, _total in reasons)
+    return [(title, bars(rows) if whole else []), (_("不满意的原因"), bars(why))]
+
+
 @page("/statistics", *FIGURES, places=OFFICE)
 def figures() -> str:
     first, last = _span()
@@ -131,7 +144,7 @@ def figures() -> str:
         return sorted(found, key=lambda row: -row[1])[:20]
 
     steps = sorted(of("steps"), key=lambda row: -row[2] / row[1])
-    charts = [
+    charts: list[Chart] = [
         (_("每天业务单"), bars((f"{day:%m-%d}", n, str(n)) for day, n in sorted(days.items()))),
         (_("各项业务"), bars((service_name(key), n, str(n)) for key, n, _t in of("orders"))),
         (_("业务单状态"), bars((texts.say(texts.STATES, key), n, str(n)) for key, n, _t in of("states"))),
@@ -143,6 +156,7 @@ def figures() -> str:
             bars((texts.say(texts.CHANNELS, key), total, f"{total / 100:.2f}") for key, _n, total in of("money")),
         ),
     ]
+    charts += ratings(of("rating"), of("rating_why"))
     return render_template("admin/statistics.html", charts=charts, first=first, last=last)
 
 

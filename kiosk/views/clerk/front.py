@@ -21,7 +21,7 @@ from kiosk.views.clerk.guard import ALL, COOKIES, POLLS, drop_cookie, page
 from kiosk.views.frame import house
 from kiosk.views.language import gettext as _
 
-CUSTOMER = ("home.index", "home.service", "home.begin")
+CUSTOMER = ("home.index", "home.welcome", "home.service", "home.begin")
 
 
 @page("/", *ALL, places=("kiosk",))
@@ -40,7 +40,9 @@ def _closed() -> tuple[str, int] | None:
     reason = standing.out_of_service(db.session())
     if reason is None:
         return None
-    return render_template("clerk/closed.html", reason=texts.say(texts.CLOSED, reason)), 503
+    here = house()
+    points = here.catalogue.schemes[here.settings.hall].service_points[:2]
+    return render_template("clerk/closed.html", reason=texts.say(texts.CLOSED, reason), points=points), 503
 
 
 def _banner() -> dict[str, Any]:

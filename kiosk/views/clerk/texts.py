@@ -206,6 +206,8 @@ EVENTS = {
     "payment.confirmed": _l("人工确认到账"),
     "refund.requested": _l("发起退款"),
     "refund.confirmed": _l("人工退款"),
+    "service.rated": _l("评价服务"),
+    "service.rated_why": _l("说明评价原因"),
     "task.opened": _l("产生待办"),
     "task.closed": _l("待办关闭"),
     "clerk.acted": _l("工作人员处理"),

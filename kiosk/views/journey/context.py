@@ -11,7 +11,7 @@ from flask import flash, g, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from kiosk.catalogue import Offer, Scheme, Service
+from kiosk.catalogue import Offer, Operation, Scheme, Service
 from kiosk.db import db, write
 from kiosk.orders import journey
 from kiosk.orders.book import House
@@ -23,7 +23,7 @@ from kiosk.views.language import gettext as _
 
 P = ParamSpec("P")
 R = TypeVar("R")
-AFTER = {"check": "pay"}  # titles of what follows the walk, for the progress line
+AFTER = ("付款", "办理")  # what follows the walk, for the progress line
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,9 @@ class Walk:
     def progress(self) -> Progress:
         codes = [step.code for step in self.way]
         at = codes.index(self.step.code)
-        following = self.way[at + 1].title if at + 1 < len(self.way) else "付款"
-        return Progress(at + 1, len(self.way) + 2, _(self.step.title), _(following))
+        after = [] if self.service.operation == Operation.query else list(AFTER)
+        titles = [*(step.title for step in self.way), *after, ""]
+        return Progress(at + 1, len(titles) - 1, _(self.step.title), _(titles[at + 1]) if titles[at + 1] else "")
 
     def refresh(self) -> None:
         """Read data and way again after a change."""
@@ -111,6 +112,13 @@ class _Changing:
 
     def __exit__(self, *error: Any) -> None:
         self.manager.__exit__(*error)
+
+
+def beyond(order: Order, number: int) -> Progress:
+    """The progress line of what follows the walk: paying is its first page, the work its second."""
+    before = len(walk_of(db.session(), order).way)
+    title, *following = AFTER[number - 1 :]
+    return Progress(before + number, before + len(AFTER), _(title), _(following[0]) if following else "")
 
 
 def home() -> Response:

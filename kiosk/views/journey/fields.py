@@ -130,8 +130,9 @@ def summary(walk: Walk) -> list[tuple[str, str, str | None]]:
         return step_address(code, from_check=True) if code in change else None
 
     name = walk.service.name_en if locale() == "en" else walk.service.name
+    scheme = walk.scheme.name_en if locale() == "en" else walk.scheme.name
     kind = _("单位证书") if walk.order.kind == "unit" else _("个人证书")
-    rows: list[tuple[str, str, str | None]] = [(_("业务"), f"{walk.scheme.name} · {name} · {kind}", None)]
+    rows: list[tuple[str, str, str | None]] = [(_("业务"), f"{scheme} · {name} · {kind}", None)]
     if walk.order.years:
         rows.append((_("使用年限"), _("%(n)s 年", n=walk.order.years), link("term")))
     old = walk.data.get("old")
@@ -148,7 +149,7 @@ def summary(walk: Walk) -> list[tuple[str, str, str | None]]:
     pictures = journey.newest_pictures(walk.order)
     for step in walk.way:
         if step.kind == "material" and step.arg in pictures:
-            rows.append((step.title, _("已扫描"), link(step.code)))
+            rows.append((_(step.title), _("已扫描"), link(step.code)))
     return rows
 
 

@@ -20,7 +20,7 @@ from kiosk.orders.states import PaymentState, State
 from kiosk.views import visit
 from kiosk.views.frame import house
 from kiosk.views.journey import voucher
-from kiosk.views.journey.context import where, with_order
+from kiosk.views.journey.context import beyond, where, with_order
 from kiosk.views.journey.routes import blueprint, go_to_page
 from kiosk.views.language import gettext as _
 from kiosk.views.language import lazy_gettext as _l
@@ -115,7 +115,7 @@ def _face(payment: Payment, left: int, note: str | None) -> str:
 def pay() -> str:
     order = visit.order()
     assert order is not None
-    return render_template("journey/pay.html", **_status(db.session(), order))
+    return render_template("journey/pay.html", progress=beyond(order, 1), **_status(db.session(), order))
 
 
 @blueprint.get("/pay/wait")

@@ -202,7 +202,7 @@ class MaterialPage(Page):
         subject = walk.step.arg
         shared: dict[str, Any] = {
             "drawing": "lay-page",
-            "title": _("请放好：%(name)s", name=walk.step.title),
+            "title": _("请放好：%(name)s", name=_(walk.step.title)),
             "text": _("正面朝下放在玻璃上，对齐角上的箭头，盖上盖子。"),
             "picture": None,
             "faults": [],

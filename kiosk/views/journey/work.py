@@ -17,7 +17,8 @@ from kiosk.orders.models import Certificate, Effect, Order
 from kiosk.orders.states import LIVE, State
 from kiosk.views import visit
 from kiosk.views.frame import house
-from kiosk.views.journey.context import where, with_order
+from kiosk.views.journey import rate
+from kiosk.views.journey.context import beyond, where, with_order
 from kiosk.views.journey.fields import weak_pin
 from kiosk.views.journey.routes import blueprint, go_to_page
 from kiosk.views.language import gettext as _
@@ -97,7 +98,7 @@ def _step_state(effect: Effect | None) -> str:
 def work() -> str:
     order = visit.order()
     assert order is not None
-    return render_template("journey/work.html", **_status(db.session(), order))
+    return render_template("journey/work.html", progress=beyond(order, 2), **_status(db.session(), order))
 
 
 @blueprint.get("/work/wait")
@@ -158,6 +159,7 @@ def done() -> str:
         refunded=order.state == State.REFUNDED,
         message=message(printing.note) if printing else message(order.note) if order.state == State.REFUNDED else None,
         service=service,
+        **rate.shown(db.session(), order),
     )
 
 
