@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from kiosk.db import now
 from kiosk.orders import desk_acts as acts
+from kiosk.orders import desk_routes
 from kiosk.orders.book import House
 from kiosk.orders.desk_acts import DeskRefused
 from kiosk.orders.desk_models import Clerk, Proposal
@@ -58,6 +59,8 @@ ACTS: dict[str, Act] = {
         Act("print_again", acts.print_again, DESK, ("paper_lost", "fault_cleared", "customer_asked")),
         Act("confirm_printed", acts.confirm_printed, DESK, ("seen_printed",)),
         Act("accept_material", acts.accept_material, DESK, ("original_checked",)),
+        Act("vouch", desk_routes.vouch, DESK, ("original_checked", "device_fault")),
+        Act("route", desk_routes.route, DESK, ("wrong_choice", "reader_error", "customer_asked")),
         Act("correct", acts.correct, DESK, ("reader_error", "ocr_error", "original_checked")),
         Act("handled", acts.done_by_hand, DESK, ("helped", "customer_left", "told_customer")),
         Act("noted", acts.done_by_hand, CHIEFS, ("books_checked",), CHIEFS),
@@ -132,13 +135,13 @@ def _run(
     given: Mapping[str, str],
     names: dict[str, str],
 ) -> None:
-    before = _picture(session, order)
+    before = _picture(house, order)
     try:
         wanted.run(session, house, order, task, given)
     except (MoveRefused, ConfirmRefused) as error:
         raise DeskRefused(getattr(error, "code", "not_with_clerk")) from error
     session.flush()
-    after = _picture(session, order)
+    after = _picture(house, order)
     changed = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
     body = {
         **names,
@@ -155,11 +158,13 @@ def _run(
     close_settled(session, house, order, names.get("approved_by") or names["clerk"])
 
 
-def _picture(session: Session, order: Order | None) -> dict[str, Any]:
+def _picture(house: House, order: Order | None) -> dict[str, Any]:
     """Where everything of an order stands, in codes: what the journal compares."""
     if order is None:
         return {}
-    out: dict[str, Any] = {"order": f"{order.state}/{order.note or ''}"}
+    role = house.data(order).get("role") if order.wrapped_key and order.state == "draft" else None
+    out: dict[str, Any] = {"order": f"{order.state}/{order.note or ''}", "service": order.service}
+    out["role"] = role
     out |= {f"payment {one.attempt}": one.state for one in order.payments}
     out |= {f"refund {one.attempt}": one.refund.state for one in order.payments if one.refund}
     out |= {f"certificate {one.position}": one.state for one in order.certificates}

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kiosk.db import now
-from kiosk.orders import effects, fulfil, journey, money_desk, prefill, writing
+from kiosk.orders import effects, forms, fulfil, journey, money_desk, prefill, writing
 from kiosk.orders.book import House
 from kiosk.orders.models import Effect, Order, Paper, Payment, Refund, Task
 from kiosk.orders.states import LIVE, EffectState, PaymentState, State
@@ -198,9 +198,13 @@ def correct(session: Session, house: House, order: Order | None, task: Task | No
     name, value = given.get("field", ""), given.get("value", "").strip()
     data: dict[str, Any] = house.data(here)
     spec = next((field for field in prefill.visible_fields(house, here, data) if field.name == name), None)
-    if spec is None or not value or len(value) > (spec.max_length or 100):
+    if spec is None or not value:
         raise DeskRefused("field_wrong")
-    old = prefill.answers(house, here, data).get(name, "")
+    known = prefill.answers(house, here, data)
+    values, errors = forms.validate([spec], {name: value}, known)
+    if name in errors:
+        raise DeskRefused("field_wrong")
+    old, value = known.get(name, ""), values[name]
     data["form"] = {**data.get("form", {}), name: value}
     data["corrected"] = {**data.get("corrected", {}), name: given["by"]}
     house.put_data(here, data)

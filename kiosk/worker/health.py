@@ -119,21 +119,29 @@ def keep(found: dict[str, Health]) -> None:
 
 
 def watch(app: Flask, world: World, stopped: threading.Event) -> None:
-    """Probe round after round until told to stop."""
+    """Probe round after round until told to stop; what a self-test found is journalled."""
+    asked = False
     while not stopped.is_set():
         with app.app_context():
+            before = {row.name: row.level for row in db.session.scalars(select(DeviceHealth))}
+            db.session.rollback()
             found = probe(world)
             keep(found)
-        _pause(app, stopped, EVERY if may_serve(found) else SOON)
+            if asked:
+                body = {"before": before, "after": {name: str(health.level) for name, health in found.items()}}
+                with write() as session:
+                    app.extensions["house"].log(session, "kiosk.self_tested", body)
+        asked = _pause(app, stopped, EVERY if may_serve(found) else SOON)
 
 
-def _pause(app: Flask, stopped: threading.Event, seconds: float) -> None:
-    """Wait for the next round; a self-test that is asked for cuts it short."""
+def _pause(app: Flask, stopped: threading.Event, seconds: float) -> bool:
+    """Wait for the next round; a self-test that is asked for cuts it short (True)."""
     since, until = now(), time.monotonic() + seconds
     while not stopped.wait(1.0) and time.monotonic() < until:
         with app.app_context():
             if standing.self_test_asked(db.session(), since):
-                return
+                return True
+    return False
 
 
 def fresh(wait: float = 15.0) -> dict[str, Health]:

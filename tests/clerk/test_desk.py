@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
+import time
 
 from flask import Flask
 
 from kiosk.db import db, now, write
 from kiosk.journal import Event, verify
+from kiosk.orders import desk_routes, journey
 from kiosk.orders.desk_models import Proposal
 from kiosk.orders.models import Certificate, Effect, Material, Order, Paper, Payment, Task
 from kiosk.orders.states import EffectState, PaymentState, State
+from kiosk.worker import health
+from kiosk.worker.world import World
 from tests.clerk.staff import FORM, Member, house_of, open_order, order_row
 
 
@@ -190,6 +195,79 @@ def test_what_a_reader_read_is_corrected_without_a_trace_of_the_value(app: Flask
     assert events(app, "clerk.acted")[-1]["field"] == "unit_name"
 
 
+def test_a_correction_is_judged_like_an_answer(app: Flask, staff: dict[str, Member]) -> None:
+    number, browser = open_order(app), staff["clerk"].browser("clerk")
+    for field, value in (
+        ("mobile", "12345"),
+        ("mobile", ""),
+        ("nothing", "13812345678"),
+        ("uscc", "91430900MA4L1ABCDY"),
+    ):
+        browser.post(f"/orders/{number}/do/correct", reason="ocr_error", field=field, value=value)
+    with app.app_context():
+        assert house_of(app).data(order_row(number))["form"] == FORM
+    browser.post(f"/orders/{number}/do/correct", reason="ocr_error", field="mobile", value=" 13987654321 ")
+    with app.app_context():
+        assert house_of(app).data(order_row(number))["form"]["mobile"] == "13987654321"
+
+
+def test_a_clerk_chooses_the_way_by_hand(app: Flask, staff: dict[str, Member]) -> None:
+    card = {"name": "王俊轩", "number": "430903199003078515"}
+    number = open_order(
+        app, "renew", form=FORM, card=card, role="self", token={"serial": "UK1", "number": FORM["uscc"]}
+    )
+    with app.app_context(), write() as session:
+        order = session.query(Order).filter_by(number=number).one()
+        order.years, order.progress = 1, dict.fromkeys(("agree-privacy", "id_card", "role", "token", "pin"), True)
+    browser = staff["clerk"].browser("clerk")
+    page = browser.text(f"/orders/{number}")
+    assert 'value="role:agent"' in page
+    assert 'value="service:replace"' in page
+    assert 'value="service:query"' not in page
+    for wrong in ("service:query", "service:nothing", "role:self", "service:renew", ""):
+        browser.post(f"/orders/{number}/do/route", reason="wrong_choice", route=wrong)
+    assert events(app, "clerk.acted") == []
+    browser.post(f"/orders/{number}/do/route", reason="wrong_choice", route="role:agent")
+    browser.post(f"/orders/{number}/do/route", reason="customer_asked", route="service:replace")
+    with app.app_context():
+        order = order_row(number)
+        data = house_of(app).data(order)
+        assert (order.service, order.years, data["role"], "token" in data) == ("replace", None, "agent", False)
+        assert set(order.progress) == {"agree-privacy", "id_card", "role"}
+        assert data["form"] == FORM
+    first, second = events(app, "clerk.acted")
+    assert (first["before"], first["after"]) == ({"role": "self"}, {"role": "agent"})
+    assert (second["before"], second["after"]) == ({"service": "renew"}, {"service": "replace"})
+    assert "改走另一种办法" in browser.text(f"/orders/{number}")
+    paid_order = paid(app, State.DRAFT)
+    browser.post(f"/orders/{paid_order}/do/route", reason="wrong_choice", route="service:replace")
+    with app.app_context():
+        assert order_row(paid_order).service == "renew"
+
+
+def test_a_material_that_was_seen_needs_no_scan(app: Flask, staff: dict[str, Member]) -> None:
+    number = open_order(app, "new")
+    browser = staff["clerk"].browser("clerk")
+    with app.app_context():
+        house = house_of(app)
+        open_now = desk_routes.unseen(house, order_row(number))
+    code = next(iter(open_now))
+    assert journey.SEAL not in open_now
+    browser.post(f"/orders/{number}/do/vouch", reason="original_checked", material=journey.SEAL)
+    browser.post(f"/orders/{number}/do/vouch", reason="original_checked", material=code)
+    browser.post(f"/orders/{number}/do/vouch", reason="original_checked", material=code)
+    with app.app_context():
+        assert code not in desk_routes.unseen(house, order_row(number))
+        row = db.session.query(Material).one()
+        assert (row.state, row.picture, row.facts) == ("kept", None, {"vouched_by": "clerk.one"})
+    (acted,) = events(app, "clerk.acted")
+    assert (acted["material"], acted["before"], acted["after"]) == (
+        code,
+        {f"material {code}": None},
+        {f"material {code}": "kept"},
+    )
+
+
 def test_a_refused_picture_is_accepted_against_the_original(app: Flask, staff: dict[str, Member]) -> None:
     number = open_order(app)
     with app.app_context(), write() as session:
@@ -219,6 +297,26 @@ def test_out_of_service_is_said_on_the_first_page(app: Flask, staff: dict[str, M
     assert customer.post("/s/yiyang/renew/unit").status_code == 503
     browser.post("/machine/service", service="in")
     assert customer.get("/").status_code == 200
+
+
+def test_a_self_test_leaves_what_it_found(app: Flask, staff: dict[str, Member]) -> None:
+    browser, stopped, world = staff["clerk"].browser("clerk"), threading.Event(), World(house_of(app).settings)
+    thread = threading.Thread(target=health.watch, args=(app, world, stopped), daemon=True)
+    thread.start()
+    try:
+        until = time.monotonic() + 60
+        while not events(app, "kiosk.self_tested"):
+            assert time.monotonic() < until
+            browser.post("/machine/self-test")
+            stopped.wait(1.5)
+    finally:
+        stopped.set()
+        thread.join(30)
+        world.close()
+    body = events(app, "kiosk.self_tested")[0]
+    assert body["after"]["disk"] in ("fine", "warning", "failed")  # type: ignore[index]
+    assert set(body["before"]) == set(body["after"])  # type: ignore[call-overload]
+    assert events(app, "kiosk.self_test")[0]["clerk"] == "clerk.one"
 
 
 def test_a_stuck_screen_is_wiped_and_the_clerk_hands_back_to_the_customer(app: Flask, staff: dict[str, Member]) -> None:

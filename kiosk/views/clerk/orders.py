@@ -8,7 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from kiosk.db import db, write
-from kiosk.orders import desk, journey, prefill, search
+from kiosk.orders import desk, desk_routes, journey, prefill, search
 from kiosk.orders.desk import ACTS
 from kiosk.orders.desk_acts import DeskRefused
 from kiosk.orders.desk_models import Clerk
@@ -23,7 +23,7 @@ from kiosk.views.frame import house
 from kiosk.views.language import gettext as _
 
 SHOW_REASONS = ("customer_asked", "complaint", "inspection")
-OFFERED = ("resume", "give_back", "print_again", "accept_material", "correct")
+OFFERED = ("resume", "give_back", "print_again", "accept_material", "vouch", "correct", "route")
 WORKING = ("clerk", "reviewer", "finance", "admin")
 
 
@@ -89,6 +89,8 @@ def _draw(order: Order, shown: bool = False) -> str:
         acts=acts,
         labels=labels,
         refusable=refusable,
+        unseen=desk_routes.unseen(house(), order) if any(act.code == "vouch" for act in acts) else {},
+        ways=desk_routes.ways(house(), order) if any(act.code == "route" for act in acts) else {},
         show_reasons=SHOW_REASONS,
     )
 

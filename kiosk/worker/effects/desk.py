@@ -263,7 +263,7 @@ class Scan(Handler):
             verdict=faults,
             picture=put(job.order, picture),
             shown=put(job.order, shown) if shown else None,
-            cutout=put(job.order, cutout) if cutout and not faults else None,
+            cutout=put(job.order, cutout) if cutout else None,  # a clerk may accept what was refused
             facts=facts,
         )
         job.session.add(material)
