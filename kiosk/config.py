@@ -42,6 +42,7 @@ class Devices(Part):
     clerk_card_reader: str = ""  # part of the reader's name; empty = every PC/SC reader
     pcsc_socket: str = ""  # pcscd's socket, empty = the usual one
     blank_pin: str = Field(default="12345678", repr=False)  # factory PIN of blank UKeys in stock
+    blank_so_pin: str = Field(default="", repr=False)  # their factory SO PIN; empty = the supplier registers them
 
 
 class Sms(Part):

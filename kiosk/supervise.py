@@ -159,6 +159,7 @@ class Supervisor:
             ),
             "a4_printer": str(told.get("a4_printer", {}).get("uri", "")),
             "ukey_config": str(told["ukeys"].get("config", base / "ukeys" / "softhsm2.conf")),
+            "blank_so_pin": str(told["ukeys"].get("so_pin", "")),
             "ukey_module": str(told["ukeys"].get("module", self.settings.devices.ukey_module)),
         }
         lines = [f"merchant = {json.dumps(str(told['gateways']['merchant']))}", "", "[devices]"]

@@ -76,13 +76,29 @@ class Outside:
             wrong.append("no certificate")
         return wrong
 
-    def from_token(self, token: str, serial: str) -> Path:
-        """The certificate as pkcs11-tool reads it from the UKey, PEM."""
+    def inserted(self, token: str) -> tuple[str, dict[str, str]]:
+        """Put that UKey in alone: its name, and the environment in which pkcs11-tool finds it."""
         for other in self.kiosk.control("ukeys")["inserted"]:
             self.kiosk.control("ukeys", "remove", name=other)
         name = next(one["name"] for one in self.kiosk.control("ukeys")["tokens"] if one["serial"] == token)
         self.kiosk.control("ukeys", "insert", name=name)
-        config = {"SOFTHSM2_CONF": str(self.kiosk.settings.home / "sim" / "ukeys" / "softhsm2.conf")}
+        return name, {"SOFTHSM2_CONF": str(self.kiosk.settings.home / "sim" / "ukeys" / "softhsm2.conf")}
+
+    def seal(self, report: dict[str, Any], pin: str) -> tuple[float, float]:
+        """Width and height (mm) of the seal on the UKey, as pkcs11-tool reads it."""
+        found, path = report["certificates"][0], self.folder / "seal.png"
+        name, config = self.inserted(found["token"])
+        module = ("pkcs11-tool", "--module", self.kiosk.settings.devices.ukey_module, "--login", "--pin", pin)
+        label = f"SEAL-{found['serial'][:24]}"
+        tool(*module, "--read-object", "--type", "data", "--label", label, "-o", str(path), **config)
+        self.kiosk.control("ukeys", "remove", name=name)
+        with Image.open(path) as picture:
+            across, down = picture.info["dpi"]
+            return picture.width / across * 25.4, picture.height / down * 25.4
+
+    def from_token(self, token: str, serial: str) -> Path:
+        """The certificate as pkcs11-tool reads it from the UKey, PEM."""
+        name, config = self.inserted(token)
         key_id = self.kiosk.rows("SELECT key_id FROM certificate WHERE serial = ?", serial)[0][0]
         der, pem = self.folder / f"{serial}.der", self.folder / f"{serial}.pem"
         module = ("pkcs11-tool", "--module", self.kiosk.settings.devices.ukey_module)

@@ -205,8 +205,14 @@ class Connector(Protocol):
     def certificates_for(self, number: str) -> list[CertificateRecord]:
         """All certificates of one ID or unit number, newest first."""
 
+    def register_token(self, token_serial: str, so_pin: str, *, replace: bool = True) -> None:
+        """Keep the unlocking code (SO PIN, PUK) of a UKey. `replace` False: only where none is known yet."""
+
     def unlock_code(self, token_serial: str, request_id: str) -> str:
         """The authorisation code that lets this UKey set a new PIN, once."""
+
+    def unlock_used(self, request_id: str) -> None:
+        """The UKey was unlocked: this request gets no code any more. Idempotent."""
 
     def crl(self) -> bytes:
         """The current CRL of the issuing CA, DER."""

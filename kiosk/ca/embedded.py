@@ -196,9 +196,9 @@ class EmbeddedCa:
 
     # -- UKeys ------------------------------------------------------------------------------------
 
-    def register_token(self, token_serial: str, so_pin: str) -> None:
+    def register_token(self, token_serial: str, so_pin: str, *, replace: bool = True) -> None:
         """Keep the unlocking PIN (SO PIN, PUK) of a UKey, sealed; again after it was changed on the UKey."""
-        unlocking.register(self._ca, token_serial, so_pin)
+        unlocking.register(self._ca, token_serial, so_pin, replace=replace)
 
     def unlock_code(self, token_serial: str, request_id: str) -> str:
         return unlocking.code(self._ca, token_serial, request_id)

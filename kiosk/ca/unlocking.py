@@ -20,12 +20,15 @@ _SERIAL = re.compile(r"[\x21-\x7e]{1,64}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-def register(ca: Authority, token_serial: str, so_pin: str) -> None:
+def register(ca: Authority, token_serial: str, so_pin: str, *, replace: bool = True) -> None:
+    """Keep the SO PIN of a UKey; with `replace` False one that is known already stays."""
     if not _SERIAL.fullmatch(token_serial) or not 4 <= len(so_pin) <= 64:
         raise CaRejected("token_malformed")
     now = ca.clock()
     sealed = ca.secret.seal(so_pin.encode(), f"so_pin {token_serial}")
     with ca.ledger.transaction() as db:
+        if not replace and db.execute("SELECT 1 FROM token WHERE serial = ?", (token_serial,)).fetchone():
+            return
         db.execute("INSERT OR REPLACE INTO token VALUES (?, ?, ?)", (token_serial, sealed, int(now.timestamp())))
         record(db, now, "register_token", token=token_serial)
 

@@ -133,13 +133,14 @@ class SealSpec(Model):
     """Capture of the unit's seal or the person's signature for the electronic seal (电子签章).
 
     `types`: the scheme's 电子签章类型; empty = the form has no such question and the picture is always captured.
-    `captured_for`: those types for which a picture is captured. `required` False = only when the seal on the UKey shall
-    change.
+    `captured_for`: those types for which a picture is captured; `drawn_for`: those whose picture is drawn from the
+    name. `required` False = only when the seal on the UKey shall change.
     """
 
     capture: Literal["unit_seal", "signature"]
     types: tuple[Option, ...] = ()
     captured_for: tuple[Code, ...] = ()
+    drawn_for: tuple[Code, ...] = ()
     required: bool = True
 
     def needed(self, seal_type: str | None) -> bool:

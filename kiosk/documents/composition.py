@@ -118,7 +118,8 @@ def delegations(data: Mapping[str, Any]) -> list[tuple[str, int]]:
     counts = dict(data.get("counts") or {})
     service = clean(data.get("operation") or data.get("service"))
     if not counts and service:
-        counts = {service: 1}
+        name = clean(data.get("service_name"))
+        counts = {next((code for code, label in DELEGATIONS if label in name), service): 1}
     rows = [(label, int(counts.pop(code, 0))) for code, label in DELEGATIONS]
     labels = {str(item["code"]): clean(item["name"]) for item in data.get("services") or []}
     return rows + [(labels.get(code) or clean(data.get("service_name")) or code, int(n)) for code, n in counts.items()]

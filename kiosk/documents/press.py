@@ -76,6 +76,7 @@ class Press:
         """A paper as PDF/A-2b, one copy after the other, each with its name (第一联 …) in its head.
 
         Keys of `data`, all optional unless said:
+        - `capture_note`: what stands above the capture box instead of the request to stamp or sign there;
         - the form's fields by their catalogue names (text); `fields`: the FormSpec's fields as dicts (name, label,
         required, options [{code, label}], group_title, type, only_if), else the layout's own;
         - `title`, `scheme_name`, `ca_name`, `kiosk`, `order_number`, `hotline`, `kind`, `years`, `amount` (fen);

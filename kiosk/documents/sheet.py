@@ -52,6 +52,8 @@ class Sheet:
                 self.pictures[name] = found
         if data.get("agent") is True and "agent_signature" not in self.pictures and "signature" in self.pictures:
             self.pictures["agent_signature"] = self.pictures["signature"]
+            if layout.code == "personal_application":  # it is the agent's, not the applicant's
+                del self.pictures["signature"]
         if "seal" in self.pictures and isinstance(self.geometry, SheetGeometry):
             self.pictures["seal"] = self.pictures["seal"].within(self.geometry.capture)
 
@@ -76,18 +78,22 @@ class Sheet:
         return name in self.layout.fields or bool(self.text(name))
 
     def label(self, name: str, text: str) -> Markup:
-        """The printed form's word for a field, with its required mark."""
+        """The printed form's word for a field, with its required mark; none where the other of two is answered."""
         field = self._fields.get(name)
         required = bool(field.get("required")) if field else name in self.layout.required
+        if field and field.get("either") and not self.text(name):
+            others = (one for one in self._fields.values() if one.get("either") == field["either"])
+            required = required and not any(self.text(str(one["name"])) for one in others)
         return (Markup('<b class="star">*</b>') if required else Markup("")) + Markup("{}").format(text)
 
     def extras(self) -> list[tuple[str, str]]:
         """(label, value) of answered fields for which the printed form has no place of its own."""
         placed = {*self.layout.fields, *self.layout.rows}
+        elsewhere = "applicants"  # those of a unit stand on the approval form
         found = [
             (name, clean(field.get("label")))
             for name, field in self._fields.items()
-            if name not in placed and field.get("type") != "applicants"
+            if name not in placed and name != elsewhere
         ]
         return [(label, self.answer(name)) for name, label in found if self.answer(name)]
 
@@ -193,6 +199,11 @@ class Sheet:
         ]
         named = (item for item in others if item.get("code") == "responsibility")
         return next(named, others[0] if others else {})
+
+    def accepted(self) -> list[Mapping[str, Any]]:
+        """All accepted texts, the one that binds most (see `agreement`) first."""
+        first = self.agreement()
+        return ([first] if first else []) + [item for item in self.agreements() if item is not first]
 
     def agreement_text(self) -> list[str]:
         """The paragraphs of the statement of responsibility. TextMissing without them."""

@@ -8,7 +8,7 @@ from typing import Self
 import cv2
 from PIL import Image
 
-from kiosk.imaging import document, seals
+from kiosk.imaging import document, seals, template_seal
 from kiosk.imaging.pictures import decode
 from kiosk.imaging.verdict import DocumentVerdict, SealVerdict
 
@@ -35,6 +35,10 @@ class Inspector:
     def document(self, picture: bytes, kind: str, sealed: bool = False) -> DocumentVerdict:
         """Judge a document: one of ``document.KINDS``; ``sealed``: a red seal must be on it (加盖公章)."""
         return document.check(picture, kind, sealed)
+
+    def template_seal(self, family: str, name: str, face: template_seal.Typeface) -> bytes:
+        """A seal drawn from a name: see `template_seal.draw`."""
+        return template_seal.draw(family, name, face)
 
     def normalise(self, picture: bytes) -> bytes:
         """The picture as an upright 8-bit RGB JPEG without any metadata but its resolution."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from kiosk.catalogue import Service, met
+from kiosk.catalogue import Offer, Service, met
 from kiosk.db import BEIJING, now
 from kiosk.orders import journey
 from kiosk.orders.book import House
@@ -43,8 +43,9 @@ def _form_data(house: House, order: Order, data: dict[str, Any], given: dict[str
     pictures = journey.newest_pictures(order)
     seal = pictures.get(journey.seal_code(offer))
     spec = scheme.forms[offer.form]
+    shown = {field.name for field in journey.visible_fields(house, order, data)}
     content: dict[str, Any] = {
-        **given,
+        **{name: value for name, value in given.items() if name in shown},
         "fields": [field.model_dump(mode="json") for field in spec.fields],
         "title": spec.title,
         "ca_name": scheme.vendors[0].name,
@@ -64,12 +65,14 @@ def _form_data(house: House, order: Order, data: dict[str, Any], given: dict[str
         "kiosk": house.settings.kiosk_id,
         "hall": house.settings.hall_name,
         "date": now().astimezone(BEIJING).date().isoformat(),
+        "printed_at": now().astimezone(BEIJING).isoformat(timespec="seconds"),
+        "capture_note": _capture_note(offer, given, bool(seal and seal.cutout)),
         "agent": journey.is_agent(data),
         "hotline": scheme.hotlines[0].number if scheme.hotlines else "",
         "signature": _picture(house, order, data.get("signature")),
         "seal": _picture(house, order, seal.cutout if seal else None),
         "seal_mm": seal.facts.get("diameter_mm") if seal else None,
-        "levels": _levels(order, service),
+        "levels": _levels(order, service, data.get("reviews", {})),
         "agreements": [
             {
                 "code": agreement.code,
@@ -85,13 +88,23 @@ def _form_data(house: House, order: Order, data: dict[str, Any], given: dict[str
     return content
 
 
-def _levels(order: Order, service: Service) -> list[dict[str, str]]:
-    """The levels of review and what each decided."""
+def _capture_note(offer: Offer, given: dict[str, str], captured: bool) -> str:
+    """Why the capture box stays empty; "" where it has a picture or still wants one."""
+    if captured or (offer.seal is not None and offer.seal.needed(given.get("seal_type"))):
+        return ""
+    if offer.seal is not None and given.get("seal_type") in offer.seal.drawn_for:
+        return "所选的电子签章由系统按名称生成，不采集图样，框内留空。"
+    return "本次业务不采集电子签章的图样，框内留空。"
+
+
+def _levels(order: Order, service: Service, decided: dict[str, dict[str, str]]) -> list[dict[str, str]]:
+    """The levels of review and what each decided, who and when."""
     return [
         {
             "name": level.name,
             "who": level.who,
             "decision": "同意" if order.progress.get(f"review-{level.code}") else "",
+            **decided.get(level.code, {}),
         }
         for level in service.review
     ]
@@ -119,7 +132,8 @@ def receipt(house: House, order: Order) -> dict[str, Any]:
     paid = next((p for p in order.payments if p.state == PaymentState.SUCCEEDED and p.refund is None), None)
     kind = "单位证书" if order.kind == "unit" else "个人证书"
     term = f"{order.years}年" if order.years else ""
-    return {
+    free = {} if order.amount else {"title": "业务凭条", "subtitle": "本次业务不收费"}
+    return free | {
         "hall": house.settings.hall_name,
         "kiosk": house.settings.kiosk_id,
         "order_number": order.number,

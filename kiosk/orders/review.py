@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kiosk.catalogue import ReviewLevel
-from kiosk.db import now
+from kiosk.db import now, today
 from kiosk.orders import journey, sms, writing
 from kiosk.orders.book import House
 from kiosk.orders.models import Order, Task, Visit
@@ -51,6 +51,9 @@ def approve(session: Session, house: House, order: Order, level: str, clerk: str
     if due.code != level:
         raise ReviewRefused("unknown_level")
     house.mark(session, order, f"review-{level}")
+    data = house.data(order)
+    decided = {**data.get("reviews", {}), level: {"by": clerk, "on": today().isoformat()}}
+    house.put_data(order, {**data, "reviews": decided})
     house.log(session, "review.approved", {"level": level, "clerk": clerk}, order)
     if open_level(house, order) is not None:
         return
@@ -80,7 +83,7 @@ def reject(session: Session, house: House, order: Order, material: str, reason: 
         house.mark(session, order, code, done=False)
     for key in [key for key in order.progress if key.startswith("review-")]:
         house.mark(session, order, key, done=False)
-    house.put_data(order, {**house.data(order), "rejected": {"material": named[0], "reason": reason}})
+    house.put_data(order, {**house.data(order), "reviews": {}, "rejected": {"material": named[0], "reason": reason}})
     house.log(session, "review.rejected", {"material": named[0], "clerk": clerk}, order)
     _close(session, house, order, clerk)
     house.move(session, order, State.DRAFT, "rejected")

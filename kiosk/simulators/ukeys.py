@@ -13,6 +13,7 @@ from typing import Any
 from kiosk.simulators.control import Control, Refused, arguments, serve
 from kiosk.simulators.ukeys_drawer import Drawer
 from kiosk.simulators.ukeys_pull import PullAfter
+from kiosk.simulators.ukeys_seed import SO_PIN
 
 
 def text(body: dict[str, Any], key: str, longest: int = 64, default: str | None = None) -> str:
@@ -82,7 +83,7 @@ def main() -> None:
     }
     control = Control(desk.state, verbs, port=options.control)
     try:
-        serve(control, {"module": drawer.module, "config": str(drawer.config)})
+        serve(control, {"module": drawer.module, "config": str(drawer.config), "so_pin": SO_PIN})
     finally:
         drawer.close()
 

@@ -88,6 +88,8 @@ def test_a_sixth_scheme_with_a_fee_of_its_own_and_the_query(customer: Customer, 
     assert "第六个办理方案" in customer.web.get("/?scheme=own").text
     report = walked(customer, outside, "own", "new", "wang")  # 王䶮: a rare character on every paper
     assert report["amount"] == CHEAP_NEW
+    width, height = outside.seal(report, customer.pins[customer.persona["token"]])
+    assert (round(width), round(height)) == (18, 18), "a square name seal, drawn from the name"
     customer.leave()
     assert customer.walk("szca", "query", "personal", 1, "", "wang")["outcome"] == "done"
     assert any("新办" in title and "已办完" in title for title in customer.page.articles)
@@ -105,7 +107,7 @@ def test_a_change_that_the_operator_priced(customer: Customer, outside: Outside)
 
 
 def test_the_life_of_one_certificate(kiosk: Running, customer: Customer, outside: Outside) -> None:
-    """Frozen, released, unlocked, written again, lost, and its follower revoked for ever."""
+    """Frozen, released, lost; its follower, on a UKey from the stock, unlocked, written again, revoked for ever."""
 
     def walk(service: str, scheme: str = "realestate", token: str = "") -> Any:
         report = walked(customer, outside, scheme, service, "deng", token)
@@ -116,14 +118,16 @@ def test_the_life_of_one_certificate(kiosk: Running, customer: Customer, outside
     refused(customer, "freeze", "deng", "没有可以办理本业务的证书")
     assert walk("unfreeze")["certificates"][0]["supersedes"] == frozen["certificates"][0]["supersedes"]
     refused(customer, "unlock", "tang", "UKey 不是本人的", "personal-other")
-    assert walk("unlock", token="personal-other")["certificate"] is None
-    assert customer.pins["personal-other"] == NEW_PIN
-    walk("reissue", token="personal-other")  # proves the new PIN on the old key
     walk("replace", "yiyang")
     last_two = kiosk.rows(
         "SELECT kind FROM effect WHERE kind IN ('write.certificate', 'ca.confirm') ORDER BY id DESC LIMIT 2"
     )
     assert last_two == [("ca.confirm",), ("write.certificate",)], "the old one ends after the new one is proven"
+    stock = customer.persona["token"]
+    assert stock.startswith(("blank", "stock"))
+    assert walk("unlock", token=stock)["certificate"] is None
+    assert customer.pins[stock] == NEW_PIN
+    walk("reissue", token=stock)  # proves the new PIN on the old key
     customer.start("realestate", "revoke", "personal", who="deng")
     customer.go_on(until="check")
     assert "again" in customer.page.choices

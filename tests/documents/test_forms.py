@@ -236,3 +236,52 @@ def test_unknown_papers_missing_texts_and_missing_fonts_are_refused(press: Press
         with pytest.raises(FontsMissing):
             lacking.form("unit_application", unit, [""])
     assert press.check()["level"] == "fine"
+
+
+def test_one_of_two_codes_is_marked_as_required(press: Press, unit: dict[str, Any]) -> None:
+    fields = [
+        {"name": name, "label": name, "required": True, "either": "unit_code" if name.endswith("code") else ""}
+        for name in ("unit_name", "org_code", "unit_code")
+    ]
+    fields[2]["name"] = "uscc"
+    fields[2]["either"] = "unit_code"
+    marked = press.preview("unit_application", unit | {"fields": fields}, [""])
+    assert '<b class="star">*</b>统一社会信用代码' in marked
+    assert '<b class="star">*</b>单位组织机构代码' not in marked
+    neither = press.preview("unit_application", unit | {"fields": fields, "uscc": ""}, [""])
+    assert '<b class="star">*</b>单位组织机构代码' in neither
+
+
+def test_every_accepted_text_stands_in_the_foot(
+    press: Press, unit: dict[str, Any], text_of: Callable[..., str]
+) -> None:
+    text = text_of(press.form("unit_application", unit, [""]))
+    assert "已接受《申请责任书》版本2026-11（示范文本）SHA-256" + "ab" * 32 in text
+    assert f"《声明》1SHA-256{('cd' * 32)[:16]}…" in text
+    alone = unit | {"agreements": unit["agreements"][1:], "declaration": ["属实。"]}
+    assert "已接受《声明》版本1（示范文本）SHA-256" + "cd" * 32 in text_of(press.form("unit_application", alone, [""]))
+
+
+def test_who_signs_for_another_does_not_sign_in_his_place(press: Press, person: dict[str, Any]) -> None:
+    pictures = [press.preview("personal_application", person | {"agent": agent}, [""]) for agent in (False, True)]
+    sides = [[("left:58.0mm" in html), ("left:138.0mm" in html)] for html in pictures]
+    assert sides == [[True, False], [False, True]], "the applicant's line, or the agent's"
+
+
+def test_other_applicants_of_the_order_stand_in_the_remark(
+    press: Press, person: dict[str, Any], text_of: Callable[..., str]
+) -> None:
+    field = {"name": "more_applicants", "label": "一同办理的其他申请人", "type": "applicants"}
+    names = ("name", "id_number", "mobile", "remark")
+    data = person | {
+        "fields": [*({"name": name, "label": name} for name in names), field],
+        "more_applicants": "罗假设 430702199512129994",
+    }
+    text = text_of(press.form("personal_application", data, [""]))
+    assert "一同办理的其他申请人：罗假设430702199512129994" in text
+
+
+def test_the_box_says_why_it_stays_empty(press: Press, unit: dict[str, Any], text_of: Callable[..., str]) -> None:
+    text = text_of(press.form("unit_application", unit | {"capture_note": "本次业务不采集。"}, [""]))
+    assert "本次业务不采集。" in text
+    assert "请盖在下方框内" not in text

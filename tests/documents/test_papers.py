@@ -130,3 +130,16 @@ def test_capture_sheets_name_their_owner(
     assert _lacking(seal, [unit["unit_name"], unit["uscc"], "扫描章", "100mm"]) == []
     signature = text_of(press.form("signature_sheet", person, [""]))
     assert _lacking(signature, [person["name"], person["id_number"], "扫描手写签名"]) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "ticked"), [("renew", "证书更新", "更新"), ("new", "开通", "新办"), ("freeze", "冻结", "冻结")]
+)
+def test_a_letter_ticks_the_schemes_own_word(
+    press: Press, unit: dict[str, Any], code: str, name: str, ticked: str
+) -> None:
+    data = unit | {"service": code, "service_name": name, "services": [{"code": code, "name": name}]}
+    html = press.preview("authorisation", data, [""])
+    assert [
+        line.partition("电子签章")[2].partition("<")[0] for line in html.splitlines() if "choice ticked" in line
+    ] == [ticked]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from kiosk.ca import connector as ca
@@ -80,6 +81,8 @@ class TokenUnlock(TokenHandler):
             return Failed("unlock_code_wrong")
         except PinTooWeak as error:
             return Failed(error.code)
+        with contextlib.suppress(ca.CaError):  # it ends by itself after its time
+            world.ca.unlock_used(inputs["request"])
         return Done({"token": inputs["token"]})
 
     def ask(self, world: World, pins: Pins, inputs: Any) -> Outcome | None:

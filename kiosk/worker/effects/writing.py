@@ -15,8 +15,10 @@ from typing import Any
 from PIL import Image
 from sqlalchemy import select
 
+from kiosk.ca.connector import CaUnreachable
 from kiosk.ca.subject import Document, Subject
 from kiosk.db import now
+from kiosk.documents import fonts
 from kiosk.hardware.errors import (
     DeviceError,
     KeyMissing,
@@ -122,7 +124,7 @@ class TokenHandler(Handler):
 
 
 class TokenAdopt(TokenHandler):
-    """A new UKey takes the PIN its owner chose."""
+    """A new UKey takes the PIN its owner chose; the CA learns how it can be unlocked one day."""
 
     kind = "token.adopt"
 
@@ -131,7 +133,13 @@ class TokenAdopt(TokenHandler):
         return {"token": serial}, {"order": job.order.id, "token": serial, "wait": waiting(job)}
 
     def act(self, world: World, pin: str, inputs: Any) -> Outcome:
-        factory = world.settings.devices.blank_pin
+        devices = world.settings.devices
+        if devices.blank_so_pin and world.ca.capabilities.can_unlock:
+            try:
+                world.ca.register_token(inputs["token"], devices.blank_so_pin, replace=False)
+            except CaUnreachable:
+                return Again(inputs["wait"], "ca_unreachable")
+        factory = devices.blank_pin
         world.ukey.call("change_pin", deadline=15, serial=inputs["token"], old=factory, new=pin)
         return Done()
 
@@ -231,7 +239,9 @@ class WriteCertificate(TokenHandler):
 
 
 class WriteSeal(TokenHandler):
-    """The captured seal or signature onto the UKey, beside the certificate it belongs to."""
+    """The captured seal or signature onto the UKey, beside the certificate it belongs to; or one drawn from the
+    holder's name, where that type was chosen.
+    """
 
     kind = "write.seal"
 
@@ -241,20 +251,40 @@ class WriteSeal(TokenHandler):
         found = journey.newest_pictures(job.order).get(journey.seal_code(offer)) if offer.seal else None
         wanted = found is not None and found.cutout is not None and certificate.position == 0
         picture = job.house.get_file(job.order, found.cutout) if wanted and found and found.cutout else None
+        template = None if picture else self._template(job, certificate)
         inputs = {
             "order": job.order.id,
             "wait": waiting(job),
             "token": certificate.token_serial,
             "label": f"SEAL-{(certificate.serial or '')[:24]}",
             "picture": picture,
+            "template": template,
         }
-        return {"token": certificate.token_serial, "seal": picture is not None}, inputs
+        kind = "captured" if picture else "template" if template else "none"
+        return {"token": certificate.token_serial, "seal": kind}, inputs
+
+    @staticmethod
+    def _template(job: Job, certificate: Certificate) -> tuple[str, str] | None:
+        """(family, name) of a seal to be drawn; None when the order wants none."""
+        _, _, offer = job.house.offer(job.order)
+        chosen = journey.answers(job.house, job.order, job.house.data(job.order)).get("seal_type")
+        if offer.seal is None or chosen not in offer.seal.drawn_for:
+            return None
+        family = "unit" if offer.seal.capture == "unit_seal" else "personal"
+        return family, subject_of(job, certificate.position).name
 
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
-        return Done() if inputs["picture"] is None else super().perform(world, pins, inputs)
+        nothing = inputs["picture"] is None and inputs["template"] is None
+        return Done() if nothing else super().perform(world, pins, inputs)
 
     def act(self, world: World, pin: str, inputs: Any) -> Outcome:
         data = inputs["picture"]
+        if data is None:
+            family, name = inputs["template"]
+            face = fonts.font_file(fonts.SERIF, bold=True)
+            if face is None:
+                return Failed("fonts_missing")
+            data = world.inspector.call("template_seal", deadline=20, family=family, name=name, face=face)
         if len(data) > SEAL_LIMIT:
             data = _shrunk(data)
         world.ukey.call("write_object", deadline=30, serial=inputs["token"], pin=pin, label=inputs["label"], data=data)
