@@ -10,6 +10,7 @@ from flask import Flask
 
 from kiosk import cli, config, db, views
 from kiosk.catalogue.shelf import Shelf
+from kiosk.fleet import models as fleet_models  # noqa: F401 (every role knows every table)
 from kiosk.orders.book import House
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles

@@ -31,6 +31,7 @@ ROOMS = {
     "reconcile": "kiosk.worker.money_cli:reconcile",
     "invoice": "kiosk.worker.money_cli:invoice",
     "merchant": "kiosk.worker.money_cli:merchant",
+    "fleet": "kiosk.worker.fleet_cli:fleet",
 }
 audit = AppGroup("audit", help="The journal and its hash chain.")
 orders = AppGroup("order", help="Orders and their time lines.")

@@ -50,6 +50,13 @@ class Sms(Part):
     secret: str = ""  # path to a file with the HMAC secret
 
 
+class Fleet(Part):
+    """How a kiosk reaches its centre, once ``flask --app wsgi fleet pair`` has told it where that is."""
+
+    ca_file: str = ""  # PEM of the authority behind the centre's certificate; empty = the system's
+    every: float = Field(default=15.0, ge=0.2, le=600)  # seconds between two reports when nothing happens
+
+
 class Settings(Part):
     home: Path = Path("var")
     secrets_folder: str = ""  # where master.key is, such as a service manager's credentials; empty = in home
@@ -75,6 +82,7 @@ class Settings(Part):
         ""  # folder with the merchant's accounts and keys: wechat.json, alipay.json, *.pem; empty = no QR payment
     )
     sms: Sms = Sms()
+    fleet: Fleet = Fleet()
     controls: dict[str, str] = {}  # simulator name -> control URL, written by the supervisor
 
     @property

@@ -87,6 +87,34 @@ class Shelf(Catalogue):
                 return found
         raise CatalogueError(file, "", "没有这个文件 (no such file)")
 
+    def own_files(self) -> dict[str, str]:
+        """Name and text of every file of the operator."""
+        folder: Path = self.__dict__["folder"]
+        return {str(path.relative_to(folder)): path.read_text("utf-8") for path in _own(folder)}
+
+    def adopt(self, files: Mapping[str, str]) -> str:
+        """Put the operator's files of another place into force, all together; returns the version they make.
+
+        Raises :class:`CatalogueError` and changes nothing when they do not make a catalogue.
+        """
+        folder: Path = self.__dict__["folder"]
+        for name in files:
+            _checked(name)
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, content in files.items():
+                _write(Path(scratch) / name, content)
+            new, old = load(Path(scratch)).version, self.current().version
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _copy(folder, folder / "versions" / old)
+            _copy(Path(scratch), folder / "versions" / new)
+            for path in _own(folder):
+                if str(path.relative_to(folder)) not in files:
+                    path.unlink()
+            _copy(Path(scratch), folder)
+        _write(folder / STAMP, new)
+        self.__dict__["looked"] = 0.0
+        return new
+
     def tried(self, file: str, content: str) -> Catalogue:
         """The catalogue as it would be with that file. Raises :class:`CatalogueError` for what is wrong in it."""
         with tempfile.TemporaryDirectory() as name:
@@ -111,16 +139,20 @@ class Shelf(Catalogue):
 def _checked(file: str) -> str:
     folder, _, name = file.rpartition("/")
     stem, dot, kind = name.rpartition(".")
-    fits = (folder, kind) in (("", "toml"), ("agreements", "md"))
+    fits = (folder, kind) in (("", "toml"), ("schemes", "toml"), ("agreements", "md"))
     if not (fits and dot and stem.replace("_", "").isalnum() and stem.isascii()):
         raise CatalogueError(file, "", "不是办理方案的文件 (not a file of the catalogue)")
     return file
 
 
+def _own(folder: Path) -> list[Path]:
+    return [*folder.glob("*.toml"), *folder.glob("agreements/*.md"), *folder.glob("schemes/*.toml")]
+
+
 def _copy(source: Path, target: Path) -> None:
     """The operator's own files, without the versions."""
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for path in [*source.glob("*.toml"), *source.glob("agreements/*.md"), *source.glob("schemes/*.toml")]:
+    for path in _own(source):
         place = target / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place)

@@ -19,7 +19,11 @@ class Event(Base):
     """
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_order", "order_no", "seq"), Index("ix_event_kind", "kind", "seq"))
+    __table_args__ = (
+        Index("ix_event_order", "order_no", "seq"),
+        Index("ix_event_kind", "kind", "seq"),
+        {"postgresql_partition_by": "HASH (kiosk)"},
+    )
 
     kiosk: Mapped[str] = mapped_column(String(6), primary_key=True)
     epoch: Mapped[int] = mapped_column(primary_key=True)

@@ -38,6 +38,9 @@ class SealedFiles:
             raise VaultError("this file is gone")
         return self.vault.open(wrapped, owner, path.read_bytes(), f"file.{owner}.{digest}")
 
+    def has(self, owner: str, digest: str) -> bool:
+        return self._path(owner, digest).is_file()
+
     def destroy(self, owner: str) -> int:
         """Remove every file of an order; returns how many there were."""
         folder = self._path(owner, "0" * 64).parent

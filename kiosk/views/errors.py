@@ -8,6 +8,7 @@ from flask import Flask, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from kiosk.views.frame import house
 from kiosk.views.language import gettext as _
 
 log = logging.getLogger("kiosk.web")
@@ -15,7 +16,8 @@ TARGET = {"HX-Retarget": "#page", "HX-Reselect": "#page", "HX-Reswap": "outerHTM
 
 
 def _page(title: str, text: str, status: int) -> tuple[str, int, dict[str, str]]:
-    return render_template("home/refused.html", title=title, text=text), status, TARGET
+    template = "admin/refused.html" if house().settings.role == "centre" else "home/refused.html"
+    return render_template(template, title=title, text=text), status, TARGET
 
 
 def _csrf(error: CSRFError) -> tuple[str, int, dict[str, str]]:

@@ -21,6 +21,7 @@ from kiosk.worker.clerk_card import CardDesk
 from kiosk.worker.effects import HANDLERS
 from kiosk.worker.engine import Engine
 from kiosk.worker.pins import Pins, PinServer
+from kiosk.worker.uplink import Uplink
 from kiosk.worker.world import World
 
 log = logging.getLogger("kiosk.worker")
@@ -72,6 +73,8 @@ def main(app: Flask) -> int:
         log.warning("%d effects were under way at the last stop; asking what became of them", doubtful)
     server.start()
     threads = [threading.Thread(target=engine.run_lane, args=(lane,), name=lane, daemon=True) for lane in engine.lanes]
+    uplink = Uplink(app, engine.nudge, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    threads.append(threading.Thread(target=uplink.run, args=(stopped,), name="uplink", daemon=True))
     threads.append(threading.Thread(target=health.watch, args=(app, world, stopped), name="health", daemon=True))
     alarms = Alarms(app, house, world)
     threads.append(threading.Thread(target=alarms.run, args=(stopped,), name="alarms", daemon=True))

@@ -51,11 +51,11 @@ def page(rule: str, *roles: str, post: bool = False, places: tuple[str, ...] = (
     return decorate
 
 
-def open_blueprint(name: str, place: str, prefix: str) -> Blueprint:
-    """A blueprint with every page of that place and the guard before each."""
+def open_blueprint(name: str, place: str, prefix: str, only: Callable[[Page], bool] | None = None) -> Blueprint:
+    """A blueprint with every page of that place (or those that ``only`` takes) and the guard before each."""
     blueprint = Blueprint(name, __name__, url_prefix=prefix)
     for one in PAGES:
-        if place in one.places:
+        if only(one) if only else place in one.places:
             blueprint.add_url_rule(one.rule, one.view.__name__, one.view, methods=one.methods)
     blueprint.before_request(lambda: _check(place))
     blueprint.context_processor(lambda: _context(name, place))

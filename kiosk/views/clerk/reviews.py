@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,8 +9,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.db import db, write
-from kiosk.journal import Event
-from kiosk.orders import journey, prefill, review
+from kiosk.orders import proofs, review
 from kiosk.orders.models import Material, Order, Task
 from kiosk.orders.states import MoveRefused
 from kiosk.privacy import VaultError
@@ -23,15 +20,6 @@ from kiosk.views.clerk.signing import refused
 from kiosk.views.frame import house
 from kiosk.views.language import gettext as _
 
-PROVES = {
-    "licence": ("unit_name", "uscc", "org_code", "legal_name", "address"),
-    "id_card": ("name", "id_number", "legal_name", "legal_id", "agent_name", "agent_id"),
-    "form": ("unit_name", "name", "mobile", "seal_type"),
-    "seal_sheet": ("unit_name", "seal_type"),
-    "letter": ("agent_name", "agent_id", "legal_name"),
-    "voucher": ("invoice_title", "amount"),
-}
-"""Fields a kind of material proves; the others are listed at the end."""
 REASONS = ("unreadable", "not_match", "no_seal", "out_of_date", "wrong_paper", "form_wrong")
 
 
@@ -49,23 +37,6 @@ def reviews() -> str:
     return render_template("clerk/reviews.html", rows=rows)
 
 
-def proofs(order: Order) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
-    """Each picture with the fields it proves, and the fields no picture proves."""
-    data = house().data(order)
-    _scheme, _service, offer = house().offer(order)
-    given = prefill.answers(house(), order, data)
-    labels = {field.name: field.label for field in prefill.visible_fields(house(), order, data)}
-    kinds = {material.code: material.kind_of for material in offer.materials}
-    titles, used, out = review.materials(house(), order), set(), []
-    for code, picture in journey.newest_pictures(order).items():
-        names = PROVES.get(kinds.get(code.rpartition("-")[0] or code, kinds.get(code, "")), ("unit_name", "name"))
-        fields = [(labels[name], given.get(name, "")) for name in names if name in labels and given.get(name)]
-        used |= {name for name in names if name in labels}
-        out.append({"code": code, "title": titles.get(code, code), "picture": picture, "fields": fields})
-    rest = [(label, given[name]) for name, label in labels.items() if name not in used and given.get(name)]
-    return out, rest
-
-
 @page("/reviews/<number>", "reviewer")
 def review_order(number: str) -> str | Response:
     order = order_of(db.session(), number)
@@ -78,7 +49,7 @@ def review_order(number: str) -> str | Response:
         body = {"clerk": name, "reason": "review", "level": level.code}
         house().log(session, "personal.shown", body, order_of(session, number))
     order = order_of(db.session(), number)
-    pictures, rest = proofs(order)
+    pictures, rest = proofs.proofs(house(), order)
     return render_template(
         "clerk/review.html",
         order=order,
@@ -98,7 +69,7 @@ def review_decide(number: str) -> Response:
         with write() as session:
             order = order_of(session, number)
             if form.get("decision") == "approve":
-                if name in _earlier(session, order):
+                if name in proofs.earlier(session, order):
                     raise review.ReviewRefused("same_reviewer")
                 review.approve(session, house(), order, form.get("level", ""), name)
             else:
@@ -113,18 +84,6 @@ def review_decide(number: str) -> Response:
     visit.nudge()
     flash(_("已通过。") if form.get("decision") == "approve" else _("已退回给用户。"), "good")
     return redirect(url_for(".reviews"), 303)
-
-
-def _earlier(session: Session, order: Order) -> set[str]:
-    """Who approved a level of this submission: the next level wants somebody else."""
-    query = select(Event.kind, Event.body).where(Event.order_no == order.number).order_by(Event.seq)
-    names: set[str] = set()
-    for kind, body in session.execute(query):
-        if kind == "review.rejected":
-            names.clear()
-        elif kind == "review.approved":
-            names.add(str(body.get("clerk")))
-    return names
 
 
 @page("/orders/<number>/picture/<int:material>", "reviewer", "clerk")

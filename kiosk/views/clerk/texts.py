@@ -168,6 +168,25 @@ REFUSALS: dict[str, Any] = {
     "not_in_review": _l("业务单已不在审核中。"),
     "unknown_level": _l("这一级已经审核过了，请刷新。"),
     "unknown_material": _l("请选择要退回的材料。"),
+    "unknown_command": _l("没有这个指令。"),
+    "not_paired": _l("这台自助机没有配对，或凭据已吊销。"),
+    "too_many": _l("等待执行的指令太多，请先看自助机是否在线。"),
+}
+FAULTS: dict[str, Any] = {
+    "gap": _l("记录不连续"),
+    "fork": _l("记录分叉"),
+    "changed": _l("记录被改动"),
+    "old_epoch": _l("旧磁盘上线"),
+    "fenced": _l("已转走的业务单又有变化"),
+}
+COMMANDS: dict[str, Any] = {
+    "out": _l("暂停服务"),
+    "in": _l("恢复服务"),
+    "restart": _l("重启后台程序"),
+    "self_test": _l("立即自检"),
+    "reprint": _l("补打"),
+    "logs": _l("取日志"),
+    "review": _l("审核决定"),
 }
 STATES: dict[str, Any] = {
     "draft": _l("填写中"),
@@ -245,6 +264,16 @@ EVENTS = {
     "notice.given_up": _l("通知没有送达"),
     "catalogue.drafted": _l("方案草稿"),
     "catalogue.published": _l("方案发布"),
+    "order.away": _l("转到另一台自助机"),
+    "order.arrived": _l("从另一台自助机转来"),
+    "fleet.paired": _l("自助机配对"),
+    "fleet.invited": _l("生成配对码"),
+    "fleet.pairing_refused": _l("配对被拒绝"),
+    "fleet.revoked": _l("吊销凭据"),
+    "fleet.command": _l("远程指令"),
+    "fleet.fault_cleared": _l("核实异常记录"),
+    "review.approve": _l("中心审核通过"),
+    "review.reject": _l("中心审核退回"),
 }
 CHANNELS = {
     "wechat": _l("微信支付"),
