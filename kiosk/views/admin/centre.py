@@ -1,4 +1,4 @@
-"""The office at the centre (``/admin``): the fleet's pages, and of a kiosk's those about people, catalogue and audit."""
+"""The office at the centre (``/admin``): the fleet, and of a kiosk's pages those about people, catalogue and audit."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@ from kiosk.fleet import commands, overview, pairing
 from kiosk.fleet.models import FleetFault
 from kiosk.fleet.overview import Machine
 from kiosk.orders.standing import OUT_REASONS
-from kiosk.views.clerk import texts
 from kiosk.views.clerk.guard import ALL, me, page
 from kiosk.views.clerk.signing import refused
 from kiosk.views.frame import house
@@ -152,7 +151,7 @@ def invite() -> str:
             code = pairing.invite(session, house().settings.kiosk_id, kiosk, hall, form.get("place", "").strip(), name)
             house().log(session, "fleet.invited", {"kiosk": kiosk, "hall": hall, "clerk": name})
     except pairing.PairingRefused as error:
-        flash(texts.say(FLEET_REFUSALS, error.code), "bad")
+        flash(_(FLEET_REFUSALS.get(error.code, error.code)), "bad")
     return render_template("admin/fleet_pairing.html", code=code, kiosk=kiosk, halls=_halls())
 
 
