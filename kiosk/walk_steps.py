@@ -119,8 +119,8 @@ class Steps(Browser):
         material = code.removeprefix("material-")
         owner = {
             "unit": self.persona.get("unit_name", ""),
-            "person": self.persona["name"],
-            "number": self.persona["number"],
+            "person": self.persona["legal_name" if material.startswith("legal") else "name"],
+            "number": self.persona["legal_id" if material.startswith("legal") else "number"],
         }
         self.hand("scanner", "lay", name=page_for(material, bool(self.persona.get("unit_name"))), **owner)
         self.post(self.page.action, {"action": "scan"})

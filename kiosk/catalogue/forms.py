@@ -43,14 +43,16 @@ SOURCES = frozenset(
         "legal": ("name", "number"),
         "applicant": ("name", "number", "kind", "address"),
         "licence": ("name", "uscc", "legal_name", "address", "unit_type"),
+        "id_copy": ("name", "number"),
         "token": ("unit_name", "uscc", "org_code", "name", "number", "document_kind"),
         "answers": ("unit_name", "uscc", "mobile", "email"),
     }.items()
     for what in whats
 )
 """Keys of what was read. card: the ID card of the person in front, whatever his part; legal, applicant: the same card,
-when he is the legal representative or the applicant himself; licence: read by QR or OCR; token: the certificate on the
-UKey; answers: another answer of the same order."""
+when he is the legal representative or the applicant himself; licence: read by QR or OCR; id_copy: the copy
+of an ID card whose owner is not here, read by OCR; token: the certificate on the UKey; answers: another answer of the
+same order."""
 
 
 class FormField(Model):
@@ -60,7 +62,7 @@ class FormField(Model):
     filled. `only_if`: see `met`. `source`: keys of what was read, best first ("card.name", "licence.uscc",
     "token.unit_name"; all keys: `SOURCES`).
     `locked`: cannot be changed by the user once read from the ID card or the UKey, or copied from an answer (what was
-    read from the licence stays open: it may be misread). `default`: the answer before anything is read or typed.
+    read from a picture stays open: it may be misread). `default`: the answer before anything is read or typed.
     `max_length`: of what is typed, spaces and dashes included. `by`: name of the choice that says which document a
     number of type id_document is of. `ref`: section of the scheme's document.
     """

@@ -43,9 +43,9 @@ def check(picture: bytes, kind: str, sealed: bool) -> DocumentVerdict:
         faults.append(Fault.TOO_SMALL)
     page = _page(seen)
     measures = _measures(page.rgb)
-    codes = _codes(page.rgb)
+    qr = codes(page.rgb)
     seals = red_seals(page.rgb)
-    kind_seen = _kind(page, codes)
+    kind_seen = _kind(page, qr)
     measures["red_seals"] = float(seals)
     if measures["light"] < 70:
         faults.append(Fault.TOO_DARK)
@@ -65,7 +65,7 @@ def check(picture: bytes, kind: str, sealed: bool) -> DocumentVerdict:
         kind_seen=kind_seen,
         corners_px=corners,
         page_jpeg=bytes(encoded.tobytes()),
-        qr=codes,
+        qr=qr,
         red_seals=seals,
         ms=(time.perf_counter() - began) * 1000,
         measures={key: round(value, 4) for key, value in measures.items()},
@@ -125,7 +125,7 @@ def _quality(page: _Page, measures: dict[str, float], kind: str) -> list[Fault]:
     return faults
 
 
-def _codes(rgb: Pixels) -> tuple[str, ...]:
+def codes(rgb: Pixels) -> tuple[str, ...]:
     """Texts of the QR codes, at most eight, each at most 500 characters."""
     found = zxingcpp.read_barcodes(rgb, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
     return tuple(code.text[:500] for code in found[:8])
@@ -151,15 +151,15 @@ def red_seals(rgb: Pixels) -> int:
     return total
 
 
-def _kind(page: _Page, codes: tuple[str, ...]) -> str | None:
+def _kind(page: _Page, texts: tuple[str, ...]) -> str | None:
     """What the page looks like: 'form' by the QR of our sheets, 'card' by its proportions, 'licence' by its QR."""
-    if any(code.startswith(SHEET_QR) for code in codes):
+    if any(code.startswith(SHEET_QR) for code in texts):
         return "form"
     height, width = page.rgb.shape[:2]
     ratio = max(height, width) / min(height, width)
     if abs(ratio - CARD_RATIO) < 0.09 and width > height:
         return "card"
-    if any(code.startswith(("http://", "https://")) for code in codes):
+    if any(code.startswith(("http://", "https://")) for code in texts):
         return "licence"
     return None
 

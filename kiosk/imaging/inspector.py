@@ -40,6 +40,10 @@ class Inspector:
         """A seal drawn from a name: see `template_seal.draw`."""
         return template_seal.draw(family, name, face)
 
+    def codes(self, picture: bytes) -> tuple[str, ...]:
+        """Texts of the QR codes on a page, at most eight."""
+        return document.codes(decode(picture).rgb)
+
     def normalise(self, picture: bytes) -> bytes:
         """The picture as an upright 8-bit RGB JPEG without any metadata but its resolution."""
         seen = decode(picture)

@@ -12,24 +12,32 @@ import numpy as np
 import zxingcpp
 from rapidocr import RapidOCR
 
-from kiosk.imaging import fields, ring, seals
+from kiosk.imaging import fields, ring, seals, textlines
 from kiosk.imaging.document import straightened
 from kiosk.imaging.fields import Line
 from kiosk.imaging.frame import scan_dpi
 from kiosk.imaging.pictures import Pixels, decode
 from kiosk.imaging.sheet import find_sheet
+from kiosk.imaging.textlines import Box
 from kiosk.imaging.verdict import Label
 
-SIDE = 1280
+SIDE = 2000  # pixels of the longer side of a page as it is read
+SEARCHED = 1056  # and as lines are looked for
+SURE_NAME = 0.9  # confidence from which a seal's other name is held against it
+LOOKS = ((ring.OUTER, 0.0), (ring.OUTER, 0.2), (0.93, 0.1), (0.9, 0.0))
+"""How a ring is unrolled (outer edge, share of the gap before the words) until the name expected is read."""
 
 
 @dataclass(frozen=True)
 class SealName:
-    """The words read from a seal's ring, the recogniser's confidence, and whether they are the name expected."""
+    """The words read from a seal's ring, the recogniser's confidence (0..1), whether they are the name expected, and
+    whether they were read so surely that a difference may be held against the seal.
+    """
 
     text: str
     score: float
     same: bool
+    sure: bool = False
 
 
 class Reader:
@@ -41,6 +49,7 @@ class Reader:
         self._engine = RapidOCR(
             params={
                 "Global.log_level": "error",
+                "Rec.rec_batch_num": 1,
                 f"{engine}intra_op_num_threads": threads,
                 f"{engine}inter_op_num_threads": 1,
             }
@@ -54,6 +63,10 @@ class Reader:
 
     def close(self) -> None:
         """Nothing is held beyond the process."""
+
+    def ready(self) -> bool:
+        """True once the models can be used."""
+        return True
 
     def licence(self, picture: bytes) -> dict[str, str]:
         """name, credit_code, legal_representative, address of a business licence; unsure fields are empty."""
@@ -70,16 +83,39 @@ class Reader:
         return fields.id_back(self.lines(picture))
 
     def lines(self, picture: bytes) -> list[Line]:
-        """All lines of text, top to bottom."""
-        answer: Any = self._engine(_page(picture))
-        if answer.txts is None:
+        """All lines of text, top to bottom, of the page turned upright."""
+        page = _page(picture)
+        factor = min(1.0, SEARCHED / max(page.shape[:2]))
+        size = (max(1, round(page.shape[1] * factor)), max(1, round(page.shape[0] * factor)))
+        small = page if factor == 1.0 else cv2.resize(page, size, interpolation=cv2.INTER_AREA)
+        answer: Any = self._engine(small, use_det=True, use_cls=False, use_rec=False)
+        if answer.boxes is None or len(answer.boxes) == 0:
             return []
-        found = []
-        for text, score, box in zip(answer.txts, answer.scores, answer.boxes, strict=True):
-            corners = np.asarray(box)
-            low, high = corners.min(axis=0), corners.max(axis=0)
-            found.append(Line(str(text), float(score), float(low[0]), float(low[1]), float(high[0]), float(high[1])))
-        return sorted(found, key=lambda line: (line.middle, line.left))
+        boxes = textlines.boxes_of(np.asarray(answer.boxes) / factor)
+        page, boxes = self._upright(page, boxes)
+        lines = [self._line(page, box) for box in boxes]
+        return sorted((line for line in lines if line.text), key=lambda line: (line.middle, line.left))
+
+    def _upright(self, page: Pixels, boxes: list[Box]) -> tuple[Pixels, list[Box]]:
+        if textlines.sideways(boxes):
+            page, boxes = textlines.turned_left(page, boxes)
+        over = upright = 0.0
+        for box in textlines.voters(boxes):
+            crop = textlines.cropped(page, box)
+            answer: Any = self._engine(crop, use_det=False, use_cls=True, use_rec=False)
+            for label, score in answer.cls_res or ():
+                over, upright = (over + score, upright) if "180" in label else (over, upright + score)
+        return textlines.turned_over(page, boxes) if over > upright else (page, boxes)
+
+    def _line(self, page: Pixels, box: Box) -> Line:
+        text, score = self._words(textlines.cropped(page, box))
+        low, high = box.corners.min(axis=0), box.corners.max(axis=0)
+        return Line(text, score, float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+    def _words(self, line: Pixels) -> tuple[str, float]:
+        """Text and confidence of one line."""
+        answer: Any = self._engine(line, use_det=False, use_cls=False, use_rec=True)
+        return (str(answer.txts[0]), float(answer.scores[0])) if answer.txts else ("", 0.0)
 
     def seal_name(self, picture: bytes, name: str, dpi: float | None = None) -> SealName:
         """Read the ring of the seal in a form's capture box and compare it with the unit's ``name``."""
@@ -91,13 +127,15 @@ class Reader:
     def ring_name(self, seal_png: bytes, name: str) -> SealName:
         """The same from a cut-out that a verdict holds."""
         best = SealName("", 0.0, False)
-        flat = ring.strip(seal_png)
-        if flat is None:
-            return best
-        answer: Any = self._engine(flat, use_det=False, use_cls=False, use_rec=True)
-        if answer.txts:
-            text, score = str(answer.txts[0]), float(answer.scores[0])
-            best = SealName(text, score, ring.same_name(text, name))
+        for outer, early in LOOKS:
+            flat = ring.strip(seal_png, outer=outer, early=early)
+            if flat is None:
+                break
+            text, score = self._words(flat)
+            if ring.same_name(text, name):
+                return SealName(text, score, True, True)
+            if score > best.score:
+                best = SealName(text, score, False, score >= SURE_NAME and ring.another_name(text, name))
         return best
 
 

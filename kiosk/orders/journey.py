@@ -10,7 +10,7 @@ from kiosk.orders import causes
 from kiosk.orders.book import House
 from kiosk.orders.models import Material as Picture
 from kiosk.orders.models import Order
-from kiosk.orders.prefill import answers, is_agent, prefilled, sources, visible_fields
+from kiosk.orders.prefill import answers, certain, is_agent, prefilled, sources, visible_fields
 
 __all__ = [
     "SEAL", "Step", "answers", "first_open", "is_agent", "is_done", "materials", "missing", "newest_pictures",
@@ -62,8 +62,12 @@ def steps(house: House, order: Order, data: dict[str, Any]) -> list[Step]:
     way += _token_steps(order, service, offer, data)
     if offer.terms:
         way.append(Step("term", "term", "选择年限"))
+    laid = materials(offer, data, answers(house, order, data))
+    first = [material for material in laid if _read_first(material, data)]
+    way += _material_steps(first)
     way += _form_steps(house, order, data, offer)
-    way += _material_steps(offer, data, answers(house, order, data))
+    way += _material_steps([material for material in laid if material not in first])
+    way += _seal_step(offer, answers(house, order, data))
     if causes.irreversible(service):
         way.append(Step("warning", "warning", "请再想一想"))
     way.append(Step("check", "check", "核对信息"))
@@ -104,27 +108,37 @@ def _query_steps(house: House, order: Order, data: dict[str, Any]) -> list[Step]
 def _form_steps(house: House, order: Order, data: dict[str, Any], offer: Offer) -> list[Step]:
     """One page for each group in which something is still to be asked (or was asked before)."""
     form = house.offer(order)[0].forms[offer.form]
-    read, typed = prefilled(house, order, data), data.get("form", {})
+    fixed, typed = certain(house, order, data), data.get("form", {})
     out = []
     for code, fields in form.groups:
         shown = visible_fields(house, order, data, code)
-        asked = [field for field in shown if field.name not in read or field.name in typed]
+        asked = [field for field in shown if field.name not in fixed or field.name in typed]
         if asked:
             out.append(Step(f"form-{code}", "form", fields[0].group_title, code))
     return out
 
 
-def _material_steps(offer: Offer, data: dict[str, Any], given: dict[str, str]) -> list[Step]:
+def _read_first(material: Material, data: dict[str, Any]) -> bool:
+    """Pictures whose words fill the form come before it: the licence, and the ID card of somebody who is not here."""
+    absent = is_agent(data) and material.of in ("legal", "applicant")
+    return material.kind_of == "licence" or (material.kind_of == "id_card" and absent)
+
+
+def _material_steps(wanted: list[Material]) -> list[Step]:
     way = []
-    for material in materials(offer, data, given):
+    for material in wanted:
         for side in range(1, material.sides + 1):
             suffix = f"-{side}" if material.sides > 1 else ""
             title = material.name + ({1: "（正面）", 2: "（反面）"}[side] if suffix else "")
             way.append(Step(f"material-{material.code}{suffix}", "material", title, f"{material.code}{suffix}"))
-    if offer.seal and offer.seal.needed(given.get("seal_type")) and seal_code(offer) == SEAL:
-        title = "采集公章" if offer.seal.capture == "unit_seal" else "采集签名"
-        way.append(Step("seal", "material", title, SEAL))
     return way
+
+
+def _seal_step(offer: Offer, given: dict[str, str]) -> list[Step]:
+    if not (offer.seal and offer.seal.needed(given.get("seal_type")) and seal_code(offer) == SEAL):
+        return []
+    title = "采集公章" if offer.seal.capture == "unit_seal" else "采集签名"
+    return [Step("seal", "material", title, SEAL)]
 
 
 def number_fields(scheme: Scheme, offer: Offer, kind: str) -> list[str]:

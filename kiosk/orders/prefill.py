@@ -11,8 +11,8 @@ from kiosk.orders.book import House
 from kiosk.orders.models import Order
 
 DOCUMENT_KINDS = {"resident": "id_card", "hmt": "other", "foreigner": "other"}
-OPEN = ("licence.",)
-"""Sources that may be misread: what comes from them stays open to the person."""
+OPEN = ("licence.", "id_copy.")
+"""Sources that may be misread: what comes from them is shown to the person, who confirms or corrects it."""
 COPIED = ("unit_name", "uscc", "mobile", "email")
 
 
@@ -47,8 +47,9 @@ def sources(order: Order, data: dict[str, Any]) -> dict[str, str]:
     elif token.get("kind") == Kind.personal:
         known["token.name"], known["token.number"] = token["name"], number
         known["token.document_kind"] = token.get("document_kind") or "id_card"
-    for part, value in data.get("licence", {}).items():
-        known[f"licence.{part}"] = value
+    for source in ("licence", "id_copy"):
+        for part, value in data.get(source, {}).items():
+            known[f"{source}.{part}"] = value
     return known
 
 
@@ -110,6 +111,18 @@ def _locked(found: tuple[str, str], name: str, fields: tuple[FormField, ...], da
 def prefilled(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
     """What card, UKey, licence and other answers already told, by field name."""
     return {name: value for name, (value, _) in told(house, order, data).read.items()}
+
+
+def certain(house: House, order: Order, data: dict[str, Any]) -> frozenset[str]:
+    """Names of the fields that need not be asked: told, and not by a picture that may be misread."""
+    found = told(house, order, data).read
+    return frozenset(name for name, (_, source) in found.items() if not source.startswith(OPEN))
+
+
+def recognised(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
+    """What a picture alone told, by field name: a proposal."""
+    found = told(house, order, data).read
+    return {name: value for name, (value, source) in found.items() if source.startswith(OPEN)}
 
 
 def locked(house: House, order: Order, data: dict[str, Any]) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 ``GET /state`` lists people (as the ID reader's ``lay`` wants them) and pages; ``GET /files/pages/<name>.png`` is a
 page at 300 dpi.
-Verb ``page {name, unit, person, number}`` draws a page for a given owner and answers its file name.
+Verb ``page {name, unit, person, number, order}`` draws a page of a given owner and order and answers its file name.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def main() -> None:
         name = str(body.get("name", ""))
         if name not in pages.NAMES:
             raise Refused(f"name must be one of {', '.join(pages.NAMES)}")
-        owner = {key: str(body.get(key, ""))[:80] for key in ("unit", "person", "number")}
+        owner = {key: str(body.get(key, ""))[:80] for key in ("unit", "person", "number", "order")}
         digest = hashlib.sha256(repr(sorted(owner.items())).encode()).hexdigest()[:12]
         target = folder / f"{name}-{digest}.png"
         if not target.exists():

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import segno
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from kiosk.simulators.people import COMPANIES, PERSONS
+
 FONT = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"
 SERIF = "/usr/share/fonts/opentype/noto/NotoSerifCJK-Bold.ttc"
 DPI = 300
@@ -91,14 +93,16 @@ def _lines(draw: ImageDraw.ImageDraw, title: str, rows: list[str], top: float = 
 def _licence(unit: str, person: str, number: str) -> Image.Image:
     page, draw = _page()
     draw.rectangle((14 * MM, 14 * MM, 196 * MM, 283 * MM), outline=(60, 60, 60), width=6)
+    company = next((one for one in COMPANIES if one.name == unit), None)
+    legal = company.legal.name if company else person
     rows = [
-        f"统一社会信用代码　{number}",
+        f"统一社会信用代码　{company.uscc if company else number}",
         f"名称　　　{unit}",
         "类型　　　有限责任公司（自然人投资或控股）",
-        f"法定代表人　{person}",
+        f"法定代表人　{legal}",
         "注册资本　壹仟万元整",
         "成立日期　2015年06月18日",
-        "住所　　　湖南省益阳市赫山区示范路100号",
+        f"住所　　　{company.address if company else '湖南省益阳市赫山区示范路100号'}",
         "经营范围　工程咨询；建筑材料销售；信息技术服务（示例文本）",
     ]
     _lines(draw, "营 业 执 照", rows, 70)
@@ -181,12 +185,13 @@ def _permit(unit: str, person: str, number: str) -> Image.Image:
     return page
 
 
-def _boxed(title: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+def _boxed(title: str, order: str) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     page, draw = _page()
     _lines(draw, title, ["请在下面方框的正中盖章或签名，不要碰到边线。"], 56)
     draw.rectangle((60 * MM, 90 * MM, 150 * MM, 160 * MM), outline=(20, 20, 20), width=5)
     draw.text((28 * MM, 190 * MM), "经办人（签名）　　　　　　　　日期", font=_font(4.6), fill=(25, 25, 25))
-    page.paste(_qr("KIOSK1:unit_application:K001000000000001:1", 19), (round(171 * MM), round(15 * MM)))
+    if order:
+        page.paste(_qr(f"KIOSK1:unit_application:{order}:1", 19), (round(171 * MM), round(15 * MM)))
     return page, draw
 
 
@@ -213,14 +218,14 @@ def _curve(points: Sequence[tuple[float, float]], steps: int = 24) -> list[tuple
     return line
 
 
-def _sealed_box(unit: str, x: float = 105, y: float = 125, strength: float = 1.0) -> Image.Image:
-    page, _ = _boxed("数字证书印章采集表")
+def _sealed_box(unit: str, order: str, x: float = 105, y: float = 125, strength: float = 1.0) -> Image.Image:
+    page, _ = _boxed("数字证书印章采集表", order)
     _put(page, seal(unit, strength=strength), x, y)
     return page
 
 
-def _signature(person: str) -> Image.Image:
-    page, draw = _boxed("个人签章采集表")
+def _signature(person: str, order: str) -> Image.Image:
+    page, draw = _boxed("个人签章采集表", order)
     random.seed(person)
     for letter in range(max(len(person), 2)):
         x, y = 82 + letter * 18, 122
@@ -233,20 +238,24 @@ def _signature(person: str) -> Image.Image:
     return page
 
 
-def draw(name: str, unit: str = "", person: str = "", number: str = "") -> bytes:
-    """PNG of one page; ``name`` is a key of :data:`NAMES`."""
-    unit, person = unit or "湖南示例科技有限公司", person or "张示例"
+def draw(name: str, unit: str = "", person: str = "", number: str = "", order: str = "") -> bytes:
+    """PNG of one page; ``name`` is a key of :data:`NAMES`. ``order``: whose sheet it is; without one it carries no QR.
+
+    A company and a person that are known by their names bring their own numbers.
+    """
+    unit, person = unit or COMPANIES[0].name, person or PERSONS[0].name
+    number = next((one.number for one in PERSONS if one.name == person), number)
     made = {
         "licence": lambda: _licence(unit, person, number),
         "id_front": lambda: _id_copy(unit, person, number, False),
         "id_back": lambda: _id_copy(unit, person, number, True),
         "letter": lambda: _letter(unit, person, number),
         "permit": lambda: _permit(unit, person, number),
-        "form": lambda: _sealed_box(unit),
-        "seal": lambda: _sealed_box(unit),
-        "seal_touching": lambda: _sealed_box(unit, 79, 125),
-        "seal_faint": lambda: _sealed_box(unit, strength=0.22),
-        "signature": lambda: _signature(person),
+        "form": lambda: _sealed_box(unit, order),
+        "seal": lambda: _sealed_box(unit, order),
+        "seal_touching": lambda: _sealed_box(unit, order, 79, 125),
+        "seal_faint": lambda: _sealed_box(unit, order, strength=0.22),
+        "signature": lambda: _signature(person, order),
         "blank": lambda: _page()[0],
     }[name]()
     noise = Image.effect_noise(SIZE, 5).convert("RGB")

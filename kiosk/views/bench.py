@@ -15,6 +15,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from kiosk.db import db
+from kiosk.orders import prefill
 from kiosk.orders.models import Payment
 from kiosk.orders.states import PaymentState
 from kiosk.views import visit
@@ -148,11 +149,24 @@ def act(name: str, verb: str) -> BaseResponse:
 
 
 def _page(body: dict[str, Any]) -> dict[str, Any]:
-    """The page a customer lays on the glass, as the scanner's simulator wants it."""
-    drawn = ask("hands", "page", body)
+    """The page a customer lays on the glass, as the scanner's simulator wants it: his own, of his own order."""
+    drawn = ask("hands", "page", {**_owner(), **body})
     base = house().settings.controls["hands"]
     picture = _client.get(f"{base}/files/pages/{drawn.get('file', '-')}")
     return {"image": base64.b64encode(picture.content).decode()}
+
+
+def _owner() -> dict[str, str]:
+    """Whose pages the customer brings: the order's unit and the person of its ID card."""
+    found = visit.order()
+    if found is None or found.wrapped_key is None:
+        return {}
+    data = house().data(found)
+    named = {
+        "unit": prefill.answers(house(), found, data).get("unit_name", ""),
+        "person": data.get("card", {}).get("name", ""),
+    }
+    return {**{key: name for key, name in named.items() if name}, "order": found.number}
 
 
 def _typed(form: dict[str, str]) -> dict[str, Any]:

@@ -53,6 +53,15 @@ MESSAGES: dict[str, tuple[Any, Any]] = {
     "nothing_on_glass": (_l("玻璃上没有材料"), _l("请把材料正面朝下放好，盖上盖子，再点扫描。")),
     "scanner_jam": (_l("扫描仪卡住了"), _l("请呼叫工作人员。")),
     "scan_truncated": (_l("扫描没有完成"), _l("请保持材料不动，再扫描一次。")),
+    "picture_empty": (_l("没有收到图片"), _l("请把材料放好，再扫描一次。")),
+    "picture_not_a_picture": (_l("这不是图片"), _l("请把材料放好，再扫描一次。")),
+    "picture_truncated": (_l("图片不完整"), _l("请保持材料不动，再扫描一次。")),
+    "picture_too_large": (_l("图片太大"), _l("请用 300 dpi 再扫描一次；仍然不行，请呼叫工作人员。")),
+    "picture_too_many_bytes": (_l("图片太大"), _l("请用 300 dpi 再扫描一次；仍然不行，请呼叫工作人员。")),
+    "picture_too_small": (_l("图片太小"), _l("请放好整张材料，再扫描一次。")),
+    "picture_animated": (_l("图片不止一页"), _l("请一次只扫描一页。")),
+    "picture_unsupported": (_l("图片格式不能用"), _l("请再扫描一次；仍然不行，请呼叫工作人员。")),
+    "picture_not_judged": (_l("图片没有处理成功"), _l("请再扫描一次；仍然不行，请呼叫工作人员。")),
     # before paying
     "ca_unreachable": (_l("证书系统连接不上"), _l("现在付款不能保证当场办好，请稍后再检查一次。")),
     "clock_skew": (_l("本机时间不准"), _l("为保证证书日期正确，暂不能付款，请呼叫工作人员。")),
@@ -105,6 +114,16 @@ FAULTS: dict[str, Any] = {
     "too_small": _l("图片太小，看不清文字，请重新扫描。"),
     "too_dark": _l("图片太暗，请盖好盖子重新扫描。"),
     "glare": _l("材料上有反光，请压平后重新扫描。"),
+    "other_order": _l("这张表属于另一笔业务，不能用在这里。请换成为本次业务打印的表，重新扫描。"),
+    "seal_name": _l("印章名称与单位名称不一致。请盖本单位的公章，重新扫描；单位刚更名的，请呼叫工作人员核对。"),
+    "other_unit": _l("这张营业执照与 UKey 证书不是同一家单位（统一社会信用代码不同）。请换成本单位的营业执照。"),
+    "other_person": _l("身份证号码与刚才读取的身份证不一致。请换成本人的身份证复印件，重新扫描。"),
+    "copy_expired": _l("这张身份证已过有效期。请用有效的身份证复印后重新扫描。"),
+}
+NOTES: dict[str, Any] = {
+    "name_changed": _l("营业执照上的名称与证书上的不同。单位已更名的，请退出后选择变更业务。"),
+    "seal_unread": _l("印章上的名称没有读清，请自己核对：盖的是不是本单位的公章。"),
+    "unread": _l("文字没有读清。图片可以用，内容请在后面的页面自己填写或核对。"),
 }
 
 
@@ -126,3 +145,8 @@ def message(code: str | None, facts: dict[str, Any] | None = None) -> dict[str, 
 def fault(code: str) -> str:
     """What is wrong with a picture, and what to do."""
     return str(FAULTS.get(code, _l("这张图片不合要求，请重新扫描。")))
+
+
+def note(code: str) -> str:
+    """What a picture makes worth saying although it can be used."""
+    return str(NOTES.get(code, ""))

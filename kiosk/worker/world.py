@@ -15,6 +15,8 @@ from kiosk.payments.channel import QrChannel
 from kiosk.payments.registry import open_channel
 from kiosk.privacy import Vault
 
+READER_IDLE = 60.0  # seconds without a picture to read, after which the reader's process ends
+
 
 def merchant_key(settings: Settings) -> bytes:
     """The key that seals the merchant's secrets at rest: derived from this kiosk's master key, never stored."""
@@ -91,6 +93,11 @@ class World:
     @property
     def inspector(self) -> Child:
         return self._child("inspector", "kiosk.imaging.inspector:Inspector", {}, memory_mb=2048)
+
+    @property
+    def reader(self) -> Child:
+        """Reads words from pictures; some hundred megabytes while it lives, and it lives only while it is used."""
+        return self._child("reader", "kiosk.imaging.ocr:Reader", {}, memory_mb=2048, idle_exit=READER_IDLE)
 
     @property
     def press(self) -> Child:

@@ -170,7 +170,8 @@ def scan(page: Page, kiosk: Running, path: str, card: Any, company: Any) -> None
 
     name = page_for(path.removeprefix("material-"), bool(company["name"]))
     owner = {"unit": company["name"], "person": card["name"], "number": card["card"]["number"]}
-    drawn = kiosk.control("hands", "page", name=name, **owner)["file"]
+    order = kiosk.rows('SELECT number FROM "order" ORDER BY id DESC LIMIT 1')[0][0]
+    drawn = kiosk.control("hands", "page", name=name, order=order, **owner)["file"]
     part = next(part for part in kiosk.supervisor.parts if part.name == "hands")
     picture = httpx.get(f"http://127.0.0.1:{part.told['control']}/files/pages/{drawn}").content
     kiosk.control("scanner", "lay", image=base64.b64encode(picture).decode())

@@ -59,6 +59,12 @@ def _locked(walk: Walk) -> frozenset[str]:
     return prefill.locked(walk.house, walk.order, walk.data)
 
 
+def recognised(walk: Walk, specs: Sequence[FormField]) -> list[str]:
+    """Labels of the fields that a picture filled and nobody has confirmed yet."""
+    told, typed = prefill.recognised(walk.house, walk.order, walk.data), walk.data.get("form", {})
+    return [_label(spec) for spec in specs if spec.name in told and spec.name not in typed]
+
+
 def group(walk: Walk, group: str) -> list[FormField]:
     """The fields of a group, with those that depend on a choice of the same group (the page shows them all)."""
     visible = journey.visible_fields(walk.house, walk.order, walk.data, group)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import url_for
-
 from kiosk.orders import causes, effects, fulfil, journey
 from kiosk.orders.effects import live
 from kiosk.orders.models import Consent
 from kiosk.views.journey import fields
 from kiosk.views.journey.context import Walk
 from kiosk.views.language import gettext as _
-from kiosk.views.messages import fault, message
+from kiosk.views.messages import message
 
 Refusal = dict[str, Any]
 
@@ -181,7 +179,8 @@ class FormPage(Page):
     template = "journey/form.html"
 
     def context(self, walk: Walk) -> dict[str, Any]:
-        return {"fields": fields.shown(walk, fields.group(walk, walk.step.arg))}
+        specs = fields.group(walk, walk.step.arg)
+        return {"fields": fields.shown(walk, specs), "recognised": fields.recognised(walk, specs)}
 
     def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
         specs = fields.group(walk, walk.step.arg)
@@ -191,49 +190,6 @@ class FormPage(Page):
         typed = {**walk.data.get("form", {}), **values}
         walk.house.put_data(walk.order, {**walk.data, "form": typed})
         return super().submit(walk, form)
-
-
-class MaterialPage(Page):
-    """Put it on the glass → picture → verdict → again or keep."""
-
-    template = "journey/material.html"
-
-    def context(self, walk: Walk) -> dict[str, Any]:
-        subject = walk.step.arg
-        shared: dict[str, Any] = {
-            "drawing": "lay-page",
-            "title": _("请放好：%(name)s", name=_(walk.step.title)),
-            "text": _("正面朝下放在玻璃上，对齐角上的箭头，盖上盖子。"),
-            "picture": None,
-            "faults": [],
-            "message": None,
-        }
-        if live(walk.session, walk.order, "scan", subject) is not None:
-            return {**shared, "status": "waiting", "title": _("正在扫描"), "text": _("请不要移动材料。")}
-        last = effects.last(walk.session, walk.order, "scan", subject)
-        if last is not None and last.state == "failed":
-            return {**shared, "status": "idle", "message": message(last.note, last.facts)}
-        found = journey.newest_pictures(walk.order).get(subject)
-        if found is None:
-            return {**shared, "status": "idle"}
-        if found.state == "rejected":
-            said = {"code": "rejected", "title": _("审核没有通过"), "text": str(found.facts.get("reason", ""))}
-            return {**shared, "status": "idle", "message": said}
-        address = url_for("journey.picture", code=walk.step.code, v=found.id)
-        faults = [fault(code) for code in found.verdict]
-        status = "refused" if found.state == "refused" else "kept" if found.state == "kept" else "good"
-        return {**shared, "status": status, "picture": address, "faults": faults}
-
-    def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
-        found = journey.newest_pictures(walk.order).get(walk.step.arg)
-        if form.get("action") == "scan":
-            effects.enqueue(walk.session, walk.order, "scan", walk.step.arg)
-            return {}
-        if form.get("action") == "keep" and found is not None and found.state in ("good", "kept"):
-            found.state = "kept"
-            walk.house.log(walk.session, "material.kept", {"material": found.code, "sha256": found.picture}, walk.order)
-            return None
-        return {}
 
 
 class CheckPage(Page):
@@ -271,6 +227,5 @@ PAGES: dict[str, Page] = {
     "blank_token": BlankTokenPage(),
     "term": TermPage(),
     "form": FormPage(),
-    "material": MaterialPage(),
     "check": CheckPage(),
 }

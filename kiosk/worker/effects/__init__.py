@@ -1,7 +1,19 @@
 """The handlers, one class for each kind of effect."""
 
 from kiosk.orders.effects import LANES
-from kiosk.worker.effects import authority, desk, money, paper, pos, post, preflight, tokens, withdraw, writing
+from kiosk.worker.effects import (
+    authority,
+    desk,
+    money,
+    paper,
+    pos,
+    post,
+    preflight,
+    scanning,
+    tokens,
+    withdraw,
+    writing,
+)
 from kiosk.worker.outcomes import Handler
 
 _CLASSES: tuple[type[Handler], ...] = (
@@ -9,7 +21,7 @@ _CLASSES: tuple[type[Handler], ...] = (
     desk.TokenRead,
     desk.TokenBlank,
     desk.TokenProve,
-    desk.Scan,
+    scanning.Scan,
     preflight.Preflight,
     writing.TokenAdopt,
     writing.WriteKey,

@@ -1,4 +1,4 @@
-"""Effects at the devices while the person stands there: reading the card, the UKey, a page on the glass."""
+"""Effects at the devices while the person stands there: reading the card and the UKey."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from kiosk.hardware.errors import (
     CardLifted,
     CardMissing,
     CardUnreadable,
-    DeviceError,
-    NothingOnGlass,
     PinIncorrect,
     PinLocked,
     SeveralTokens,
@@ -28,7 +26,7 @@ from kiosk.hardware.errors import (
 from kiosk.hardware.ukey import current
 from kiosk.hardware.ukey.model import TokenContents
 from kiosk.orders import causes
-from kiosk.orders.models import Certificate, Material
+from kiosk.orders.models import Certificate
 from kiosk.orders.numbers import Invalid
 from kiosk.orders.numbers import check as check_number
 from kiosk.orders.people import holders
@@ -216,54 +214,3 @@ class TokenProve(Handler):
 
     def conclude(self, job: Job, done: Done) -> None:
         job.house.mark(job.session, job.order, "pin")
-
-
-class Scan(Handler):
-    """One page on the glass, rectified and judged. ``subject`` is the material's code."""
-
-    kind, lane, tries = "scan", "desk", 1
-
-    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
-        _, _, offer = job.house.offer(job.order)
-        code = job.effect.subject.rpartition("-")[0] or job.effect.subject
-        material = next((m for m in offer.materials if m.code in (job.effect.subject, code)), None)
-        if material is None or material.kind_of == "seal_sheet" or job.effect.subject == "seal":
-            family = "unit" if job.order.kind == "unit" else "personal"
-            return {"material": job.effect.subject}, ("seal", family, False)
-        back = job.effect.subject.endswith("-2")
-        kinds = {"id_card": "id_back" if back else "id_front", "approval": "form"}
-        return {"material": material.code}, ("document", kinds.get(material.kind_of, material.kind_of), material.sealed)
-
-    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
-        what, kind, sealed = inputs
-        try:
-            scan = world.scanner.call("scan", deadline=60, dpi=300)
-        except NothingOnGlass as error:
-            return Failed(error.code)
-        except DeviceError as error:
-            return Failed(error.code, dict(error.facts))
-        if what == "seal":
-            verdict = world.inspector.call("seal", deadline=30, picture=scan.png, family=kind, dpi=scan.dpi)
-            faults = [str(label) for label in verdict.defects]
-            if not verdict.found and not faults:
-                faults = ["none"]
-            facts = {"diameter_mm": verdict.diameter_mm}
-            return Done({"faults": faults}, private=(scan.png, verdict.marked_png, verdict.seal_png, faults, facts))
-        judged = world.inspector.call("document", deadline=30, picture=scan.png, kind=kind, sealed=sealed)
-        faults = [str(fault) for fault in judged.faults]
-        return Done({"faults": faults}, private=(scan.png, judged.page_jpeg, None, faults, {}))
-
-    def conclude(self, job: Job, done: Done) -> None:
-        picture, shown, cutout, faults, facts = done.private
-        put = job.house.put_file
-        material = Material(
-            order_id=job.order.id,
-            code=job.effect.subject,
-            state="refused" if faults else "good",
-            verdict=faults,
-            picture=put(job.order, picture),
-            shown=put(job.order, shown) if shown else None,
-            cutout=put(job.order, cutout) if cutout else None,  # a clerk may accept what was refused
-            facts=facts,
-        )
-        job.session.add(material)
