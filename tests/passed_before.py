@@ -82,9 +82,7 @@ class Memory:
         if self.worker or self.config.getoption("--again"):
             return
         if skipped := len(self.known() - set(self.took)):
-            terminalreporter.write_line(
-                f"{skipped} slow tests passed on these very files before (--again runs them)"
-            )
+            terminalreporter.write_line(f"{skipped} slow tests passed on these very files before (--again runs them)")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,5 +1,5 @@
 """Security keys of the staff (W3C Web Authentication): registered by their owner, the second factor beside the
-password in the office.
+password in the office. The library is loaded when a page first needs it: a kiosk's web starts without.
 
 The challenge stands in the page's signed cookie for a few minutes and is taken once. Keys are discoverable, so the page
 of signing in tells nothing about who has one. ``place`` is (host, origin) of the page as the browser sees it.
@@ -14,21 +14,6 @@ import json
 from typing import Any
 
 from sqlalchemy.orm import Session
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    options_to_json,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from kiosk.db import now
 from kiosk.orders import desk_facts
@@ -48,6 +33,14 @@ def _name(credential: bytes) -> str:
     return f"{KEYS}{hashlib.sha256(credential).hexdigest()[:20]}"
 
 
+def _bytes(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _text(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
 def keys(session: Session, clerk: str = "") -> list[dict[str, Any]]:
     """The registered keys of an account, or of everybody: name, clerk, label, since."""
     found = ({"name": name, **value} for name, value in desk_facts.listed(session, KEYS).items())
@@ -62,7 +55,7 @@ def _expected(kept: dict[str, Any] | None) -> bytes:
     """The challenge a page was given; refused when there is none, or it is too old."""
     if not kept or now() - dt.datetime.fromtimestamp(int(kept["at"]), dt.UTC) > LIFE:
         raise DeskRefused("key_late")
-    return base64url_to_bytes(str(kept["challenge"]))
+    return _bytes(str(kept["challenge"]))
 
 
 # -- registering ----------------------------------------------------------------------------------
@@ -70,6 +63,14 @@ def _expected(kept: dict[str, Any] | None) -> bytes:
 
 def new_options(session: Session, house: House, clerk: Clerk, place: Place) -> tuple[str, dict[str, Any]]:
     """Options for the browser as JSON, and what to keep until it answers."""
+    from webauthn import generate_registration_options, options_to_json
+    from webauthn.helpers.structs import (
+        AuthenticatorSelectionCriteria,
+        PublicKeyCredentialDescriptor,
+        ResidentKeyRequirement,
+        UserVerificationRequirement,
+    )
+
     options = generate_registration_options(
         rp_id=place[0],
         rp_name=house.settings.hall_name,
@@ -79,9 +80,7 @@ def new_options(session: Session, house: House, clerk: Clerk, place: Place) -> t
         authenticator_selection=AuthenticatorSelectionCriteria(
             resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.PREFERRED
         ),
-        exclude_credentials=[
-            PublicKeyCredentialDescriptor(id=base64url_to_bytes(one["id"])) for one in keys(session, clerk.name)
-        ],
+        exclude_credentials=[PublicKeyCredentialDescriptor(id=_bytes(one["id"])) for one in keys(session, clerk.name)],
     )
     text = options_to_json(options)
     return text, _challenge(text)
@@ -91,6 +90,9 @@ def register(
     session: Session, house: House, clerk: Clerk, place: Place, kept: dict[str, Any] | None, answer: str, label: str
 ) -> None:
     """Keep a new key of this account. Raises :class:`DeskRefused`."""
+    from webauthn import verify_registration_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
     challenge = _expected(kept)
     if len(keys(session, clerk.name)) >= MOST:
         raise DeskRefused("keys_too_many")
@@ -108,7 +110,7 @@ def register(
         raise DeskRefused("key_known")
     value = {
         "clerk": clerk.name,
-        "id": bytes_to_base64url(found.credential_id),
+        "id": _text(found.credential_id),
         "public_key": base64.b64encode(found.credential_public_key).decode(),
         "count": found.sign_count,
         "label": label.strip()[:LABEL] or "—",
@@ -134,6 +136,9 @@ def remove(session: Session, house: House, by: Clerk, name: str, everybody: bool
 
 def options(place: Place) -> tuple[str, dict[str, Any]]:
     """Options for the browser as JSON, the same for everybody, and what to keep until it answers."""
+    from webauthn import generate_authentication_options, options_to_json
+    from webauthn.helpers.structs import UserVerificationRequirement
+
     asked = generate_authentication_options(rp_id=place[0], user_verification=UserVerificationRequirement.PREFERRED)
     text = options_to_json(asked)
     return text, _challenge(text)
@@ -141,10 +146,13 @@ def options(place: Place) -> tuple[str, dict[str, Any]]:
 
 def proven(session: Session, place: Place, kept: dict[str, Any] | None, answer: str, clerk: str) -> bool:
     """Whether a key of this account signed the challenge. It is taken once, and the key's counter moves on."""
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.exceptions import WebAuthnException
+
     try:
         challenge = _expected(kept)
         told = json.loads(answer[:LONGEST])
-        name = _name(base64url_to_bytes(told["id"]))
+        name = _name(_bytes(told["id"]))
         known = desk_facts.get(session, name)
         mark = hashlib.sha256(challenge).hexdigest()[:16]
         if known is None or known["clerk"] != clerk or mark in [one["mark"] for one in known["used"]]:

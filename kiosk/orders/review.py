@@ -5,6 +5,8 @@ Pages and commands call these functions inside a writing transaction; who may ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -66,29 +68,50 @@ def approve(session: Session, house: House, order: Order, level: str, clerk: str
 
 
 def reject(session: Session, house: House, order: Order, material: str, reason: str, clerk: str) -> None:
-    """Back to the person with a reason; only the named material (or page of the form) has to be done again."""
+    """As :func:`send_back`, for one material (or page of the form)."""
+    send_back(session, house, order, {material: reason}, clerk)
+
+
+def send_back(
+    session: Session,
+    house: House,
+    order: Order,
+    reasons: Mapping[str, str],
+    clerk: str,
+    codes: Mapping[str, str] | None = None,
+) -> None:
+    """Back to the person: what is named (materials, pages of the form), each with its reason, has to be done again and
+    nothing else. ``codes``: the reasons as codes, for the journal; free words may name a person and stay out of it.
+    """
     if open_level(house, order) is None:
         raise ReviewRefused("not_in_review")
-    reason = reason.strip()[:MAX_REASON]
-    if not reason:
+    said = {code: reason.strip()[:MAX_REASON] for code, reason in reasons.items()}
+    if not said or not all(said.values()):
         raise ReviewRefused("no_reason")
-    known = materials(house, order)
-    named = [code for code in known if code == material or code.rpartition("-")[0] == material]
-    if not named:
-        raise ReviewRefused("unknown_material")
-    for code in named:
+    known, named = materials(house, order), dict[str, str]()
+    for material, reason in said.items():
+        found = {code: reason for code in known if code == material or code.rpartition("-")[0] == material}
+        if not found:
+            raise ReviewRefused("unknown_material")
+        named |= found
+    for code, reason in named.items():
         picture = journey.newest_pictures(order).get(code)
         if picture is not None:
             picture.state, picture.facts = "rejected", {**picture.facts, "reason": reason}
         house.mark(session, order, code, done=False)
     for key in [key for key in order.progress if key.startswith("review-")]:
         house.mark(session, order, key, done=False)
-    house.put_data(order, {**house.data(order), "reviews": {}, "rejected": {"material": named[0], "reason": reason}})
-    house.log(session, "review.rejected", {"material": named[0], "clerk": clerk}, order)
+    first = next(iter(named))
+    told = {"material": first, "reason": named[first], "all": named}
+    house.put_data(order, {**house.data(order), "reviews": {}, "rejected": told})
+    body = {"material": first, "materials": sorted(named), "reasons": sorted((codes or {}).values()), "clerk": clerk}
+    house.log(session, "review.rejected", body, order)
     _close(session, house, order, clerk)
     house.move(session, order, State.DRAFT, "rejected")
+    words = "；".join(f"{known[code]}，{reason}" for code, reason in [*named.items()][:3])
+    more = f"等{len(named)}项" if len(named) > 3 else ""
     text = (
-        f"【CA自助】您的业务单{order.number}未通过审核：{known[named[0]]}，{reason}。"
+        f"【CA自助】您的业务单{order.number}未通过审核：{words}{more}。"
         f"请到{house.settings.hall_name}自助机点“查询与继续办理”，改好后重新提交。"
     )
     sms.notify(session, house, order, "rejected", text)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from kiosk.db import today
+from kiosk.db import BEIJING, today
 from kiosk.journal import Event
 from kiosk.orders import rating
 from kiosk.orders.book import House
@@ -91,8 +91,9 @@ def count_day(session: Session, house: House, day: dt.date) -> list[Figure]:
         entry[1] += total
 
     rows = select(Order.scheme, Order.service, Order.kind, Order.state, Order.created_at)
-    for scheme, service, kind, state, _at in session.execute(rows.where(Order.number.between(low, high))):
+    for scheme, service, kind, state, at in session.execute(rows.where(Order.number.between(low, high))):
         add("orders", f"{scheme}/{service}/{kind}")
+        add("hours", f"{at.astimezone(BEIJING):%H}")
         add("states", state)
     paid = select(Payment.channel, Payment.amount, Payment.state, Refund.state).join(Order).outerjoin(Refund)
     for channel, amount, state, refund in session.execute(paid.where(Order.number.between(low, high))):
@@ -116,7 +117,8 @@ def _events(session: Session, low: str, high: str, put: Callable[..., None]) -> 
         elif kind == "effect.ended" and body.get("outcome") == "failed":
             put("refusals", body.get("code", ""))
         elif kind == "review.rejected":
-            put("refusals", f"review:{body.get('material', '')}")
+            for code in body.get("reasons") or ("other",):
+                put("refusals", f"review:{code}")
         elif kind == "stock.moved" and body.get("kind") == "used":
             put("ukeys", "used")
         elif kind == rating.GIVEN:

@@ -177,7 +177,8 @@ def _details(here: House, order: Order) -> list[tuple[str, str]]:
     rejected = data.get("rejected")
     if rejected and order.state == State.DRAFT:
         titles = review.materials(here, order)
-        rows.append((_("需要补正"), f"{titles.get(rejected['material'], '')}：{rejected['reason']}"))
+        named = rejected.get("all") or {rejected["material"]: rejected["reason"]}
+        rows += [(_("需要补正"), f"{titles.get(code, '')}：{reason}") for code, reason in named.items()]
     if order.state == State.PAID:
         level = review.open_level(here, order)
         rows.append((_("下一步"), f"{level.who} {level.name}" if level else _("审核已通过，请继续办理，写入 UKey")))

@@ -10,7 +10,7 @@ import re
 import pytest
 from flask import Flask
 
-from kiosk.db import db, today, write
+from kiosk.db import BEIJING, db, now, today, write
 from kiosk.journal import Event
 from kiosk.orders import statistics
 from kiosk.orders.desk_models import CatalogueDraft, DayFigure
@@ -101,6 +101,7 @@ def test_figures_by_day_and_closed_days_are_counted_once(app: Flask, staff: dict
     browser = staff["finance"].browser()
     page = browser.text("/statistics", first=old.isoformat())
     assert "延期" in page
+    assert f"{now().astimezone(BEIJING):%H}:00" in page
     lines = browser.text("/statistics.csv", first=old.isoformat()).lstrip("\ufeff").splitlines()
     assert f"{old},orders,yiyang/renew/unit,3,0" in lines
     assert f"{today()},orders,yiyang/renew/unit,1,0" in lines

@@ -131,7 +131,7 @@ def test_an_answer_is_taken_once_and_only_for_its_page(app: Flask, desk: Desk) -
     answer = next(form["credential"] for form in posted if form.get("credential"))
     place = ("localhost", desk.base)
     options = json.loads(answer)["response"]["clientDataJSON"]
-    challenge = json.loads(desk_keys.base64url_to_bytes(options))["challenge"]
+    challenge = json.loads(desk_keys._bytes(options))["challenge"]
     kept = {"challenge": challenge, "at": int(now().timestamp())}
     with app.app_context(), write() as session:
         assert not desk_keys.proven(session, place, kept, answer, "wang")

@@ -6,7 +6,7 @@ from flask import Flask
 
 from kiosk.db import db, write
 from kiosk.journal import Event
-from kiosk.orders import fulfil
+from kiosk.orders import fulfil, review
 from kiosk.orders.models import Material, Order, Task
 from kiosk.orders.states import State
 from tests.clerk.staff import Member, house_of, make, open_order, order_row
@@ -52,13 +52,35 @@ def test_two_levels_by_two_people(app: Flask, staff: dict[str, Member]) -> None:
 
 def test_a_rejection_names_the_material_and_why(app: Flask, staff: dict[str, Member]) -> None:
     number, browser = submitted(app), staff["reviewer"].browser()
-    browser.post(f"/reviews/{number}", decision="reject", material="licence", reason="")
+    browser.post(f"/reviews/{number}", decision="reject", **{"bad-licence": ""})
     with app.app_context():
         assert order_row(number).state == State.PAID
-    browser.post(f"/reviews/{number}", decision="reject", material="licence", reason="unreadable")
+    browser.post(f"/reviews/{number}", decision="reject", **{"bad-licence": "unreadable", "bad-form-x": ""})
     with app.app_context():
         order = order_row(number)
         assert order.state == State.DRAFT
         assert order.materials[0].state == "rejected"
         assert house_of(app).data(order)["rejected"]["reason"] == "图片看不清"
     assert "没有等待审核" in browser.text("/reviews")
+
+
+def test_each_material_gets_its_own_reason_and_only_those_are_done_again(app: Flask, staff: dict[str, Member]) -> None:
+    number, browser = submitted(app), staff["reviewer"].browser()
+    with app.app_context():
+        known = list(review.materials(house_of(app), order_row(number)))
+    page = next(code for code in known if code.startswith("form-"))
+    form = {"bad-licence": "out_of_date", f"bad-{page}": "form_wrong"}
+    browser.post(f"/reviews/{number}", decision="reject", **{**form, "bad-nothing": "unreadable"})
+    browser.post(f"/reviews/{number}", decision="reject", **{**form, "bad-licence": "because"})
+    with app.app_context(), write() as session:
+        order = session.query(Order).filter_by(number=number).one()
+        assert order.state == State.PAID
+        order.progress = {**order.progress, **dict.fromkeys(known, True)}
+    browser.post(f"/reviews/{number}", decision="reject", **form)
+    with app.app_context():
+        order = order_row(number)
+        told = house_of(app).data(order)["rejected"]["all"]
+        assert told == {"licence": "证件已过期", page: "填写有误"}
+        assert {code for code in known if code not in order.progress} == {"licence", page}
+        body = db.session.query(Event).filter_by(kind="review.rejected").one().body
+        assert body["materials"] == sorted(told)

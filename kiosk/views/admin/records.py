@@ -7,7 +7,7 @@ import datetime as dt
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -20,6 +20,7 @@ from kiosk.journal import Event
 from kiosk.journal.models import ChainHead
 from kiosk.orders import rating, search, statistics
 from kiosk.orders.statistics import Figure
+from kiosk.views.admin import words
 from kiosk.views.clerk import texts
 from kiosk.views.clerk.guard import me, page
 from kiosk.views.frame import house
@@ -109,6 +110,11 @@ def bars(rows: Iterable[tuple[str, float, str]]) -> list[dict[str, Any]]:
     return [{"label": label, "share": round(100 * value / top, 1), "said": said} for label, value, said in known]
 
 
+def _span_of(hours: Mapping[int, int]) -> range:
+    """From the first to the last hour of the day in which anybody came."""
+    return range(min(hours), max(hours) + 1) if hours else range(0)
+
+
 def service_name(key: str) -> str:
     scheme, service, kind = [*key.split("/"), "", ""][:3]
     found = house().catalogue.schemes.get(scheme)
@@ -141,15 +147,23 @@ def figures() -> str:
 
     def of(measure: str) -> list[tuple[str, int, int]]:
         found = [(key, n, total) for (name, key), (n, total) in sums.items() if name == measure]
-        return sorted(found, key=lambda row: -row[1])[:20]
+        return sorted(found, key=lambda row: -row[1])[:24]
 
+    hours = {int(key): n for key, n, _t in of("hours")}
     steps = sorted(of("steps"), key=lambda row: -row[2] / row[1])
     charts: list[Chart] = [
         (_("每天业务单"), bars((f"{day:%m-%d}", n, str(n)) for day, n in sorted(days.items()))),
         (_("各项业务"), bars((service_name(key), n, str(n)) for key, n, _t in of("orders"))),
+        (
+            _("各时段业务单（时）"),
+            bars((f"{h:02d}:00", hours.get(h, 0), str(hours.get(h, 0))) for h in _span_of(hours)),
+        ),
         (_("业务单状态"), bars((texts.say(texts.STATES, key), n, str(n)) for key, n, _t in of("states"))),
-        (_("每步平均用时（秒）"), bars((key, total / n / 1000, f"{total / n / 1000:.1f}") for key, n, total in steps)),
-        (_("未成功的原因"), bars((key, n, str(n)) for key, n, _t in of("refusals"))),
+        (
+            _("每步平均用时（秒）"),
+            bars((words.step_name(key), t / n / 1000, f"{t / n / 1000:.1f}") for key, n, t in steps),
+        ),
+        (_("未成功的原因"), bars((words.refusal_name(key), n, str(n)) for key, n, _t in of("refusals"))),
         (_("发出的 UKey"), bars((_("已发出"), n, str(n)) for _key, n, _t in of("ukeys"))),
         (
             _("收款（元）"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask import flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -73,17 +75,23 @@ def review_decide(number: str) -> Response:
                     raise review.ReviewRefused("same_reviewer")
                 review.approve(session, house(), order, form.get("level", ""), name)
             else:
-                reason = form.get("reason", "")
-                if reason not in REASONS:
-                    raise review.ReviewRefused("no_reason")
-                words = str(texts.REASONS[reason])
-                review.reject(session, house(), order, form.get("material", ""), words, name)
+                codes = _reasons(form)
+                words = {material: str(texts.REASONS[code]) for material, code in codes.items()}
+                review.send_back(session, house(), order, words, name, codes)
     except (review.ReviewRefused, MoveRefused) as error:
         refused(getattr(error, "code", "not_in_review"))
         return redirect(url_for(".review_order", number=number), 303)
     visit.nudge()
     flash(_("已通过。") if form.get("decision") == "approve" else _("已退回给用户。"), "good")
     return redirect(url_for(".reviews"), 303)
+
+
+def _reasons(form: Mapping[str, str]) -> dict[str, str]:
+    """What is not right, and the code of why: fields ``bad-<material>``, empty where it is good."""
+    given = {key.removeprefix("bad-"): code for key, code in form.items() if key.startswith("bad-") and code}
+    if set(given.values()) - set(REASONS):
+        raise review.ReviewRefused("no_reason")
+    return given
 
 
 @page("/orders/<number>/picture/<int:material>", "reviewer", "clerk")
