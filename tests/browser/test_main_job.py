@@ -1,26 +1,31 @@
-"""Both main cases in a real browser, by taps, to the receipt."""
+"""Both main cases in a real browser, by taps alone, text typed on the kiosk's own keyboard, to the receipt."""
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from playwright.sync_api import Browser, Page, expect
 
-from kiosk.ime.pinpad import _STROKES as DRAWN
+from kiosk.ime.build import index_path
+from kiosk.ime.engine import Engine
+from kiosk.views.ime import place_names
+from kiosk.walk_persona import page_for
+from tests.browser.fingers import Fingers
 from tests.running import Running, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser-main-job"), pytest.mark.timeout(400)]
 NEXT = "#page .actions button.primary"
+STEPS = 60
 
 
 @pytest.fixture
 def page(browser: Browser, kiosk: Running) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1080, "height": 1920}, base_url=kiosk.base, locale="zh-CN")
+    screen = {"width": 1080, "height": 1920}
+    context = browser.new_context(viewport=screen, base_url=kiosk.base, locale="zh-CN", has_touch=True)  # type: ignore[arg-type]
     context.set_default_timeout(20_000)
     opened = context.new_page()
     complaints: list[str] = []
@@ -31,154 +36,125 @@ def page(browser: Browser, kiosk: Running) -> Iterator[Page]:
     assert not complaints, complaints
 
 
-def at(page: Page, step: str) -> None:
-    page.wait_for_url(re.compile(rf"/{step}(\?.*)?$"))
+class Person:
+    """Somebody with a card, perhaps a company, a UKey and its PIN, before the screen."""
 
+    def __init__(self, page: Page, kiosk: Running, who: str, unit: str, token: str, pin: str) -> None:
+        self.page, self.kiosk, self.token, self.secret = page, kiosk, token, pin
+        engine = Engine(index_path(kiosk.settings.home / "ime", place_names()))
+        self.fingers = Fingers(page, engine)
+        hands = kiosk.control("hands")
+        self.card = next(one for one in hands["people"] if one["key"] == who)
+        self.unit = next((one for one in hands["units"] if one["key"] == unit), None)
+        self.values = {
+            "mobile": "13900000001",
+            "landline": "0737-4112269",
+            "email": "li.min_01@163.com",
+            "address": "湖南省益阳市赫山区迎宾东路355号",
+            "social_insurance_no": "430900000001",
+        }
 
-def go(page: Page) -> None:
-    page.locator(NEXT).click()
+        if self.unit:
+            legal = next(one for one in hands["people"] if one["key"] == self.unit["legal"])
+            self.values |= {"legal_name": legal["name"], "legal_id": legal["card"]["number"]}
 
+    def tap(self, selector: str) -> None:
+        self.page.locator(selector).tap()
 
-def fill(page: Page, values: dict[str, str]) -> None:
-    """Put values into the fields that are empty, and choose the first tile where nothing is chosen."""
-    for name in page.locator("#step fieldset input[type=radio]").evaluate_all(
-        "els => [...new Set(els.map(e => e.name))]"
-    ):
-        group = page.locator(f"#step input[type=radio][name={name}]")
-        if group.evaluate_all("els => els.every(e => !e.checked)"):
-            page.locator(f"#step label.tile:has(input[name={name}])").first.click()
-    for box in page.locator("#step label.tile:has(input[type=checkbox])").all():
-        if not box.locator("input").is_checked():
-            box.click()
-    for entry in page.locator("#step input.entry:not([readonly])").all():
-        if entry.is_visible() and not entry.input_value():
+    def walk(self, service: str, kind: str) -> str:
+        """Tap through one case; returns the order's number."""
+        self.page.goto("/")
+        self.page.locator("a.card", has_text=service).tap()
+        self.page.locator(f"a.card[href$='kind={kind}']").tap()
+        expect(self.page.locator(f"#step[action$='/{kind}']")).to_be_attached()
+        self.tap(NEXT)
+        done, before = self.page.locator(".rate-box"), ""
+        for _ in range(STEPS):
+            here = self.page.locator(f"#step:not([action$='{before}'])") if before else self.page.locator("#step")
+            expect(here.or_(done)).to_be_attached(timeout=90_000)
+            if done.is_visible():
+                break
+            before = here.get_attribute("action") or ""
+            self.answer(before.rpartition("/")[2])
+        return self.page.locator("dl.summary dd").first.inner_text()
+
+    def answer(self, step: str) -> None:
+        """What a person does on one page, up to the tap that leads on."""
+        if step == "id_card":
+            self.kiosk.control("id_reader", "lay", **self.card["card"])
+            self._read()
+        elif step == "token":
+            self.kiosk.control("ukeys", "insert", name=self.token)
+            self._read()
+        elif step in ("pin", "new_pin"):
+            self._type_pin(step)
+        elif step.startswith("material-") or step == "seal":
+            self._scan(step)
+        elif step == "check":
+            self._sign()
+        elif step == "pay":
+            self._pay()
+        else:
+            self._fill(agent=step == "role" and self.unit is not None)
+            self.tap(NEXT)
+
+    def _fill(self, agent: bool) -> None:
+        """Tick what is to be ticked, choose the first of each group (the second as an agent), type what is empty."""
+        step = self.page.locator("#step")
+        for group in step.locator("fieldset:visible:not(:has(:checked))").all():
+            group.locator("label.tile").nth(1 if agent else 0).tap()
+        for box in step.locator("label.tile:has(input[type=checkbox]:not(:checked))").all():
+            box.tap()
+        for entry in step.locator("input.entry:not([readonly])").all():
             name = entry.get_attribute("name") or ""
-            if name in values:
-                entry.evaluate(
-                    "(el, v) => { el.value = v; el.dispatchEvent(new Event('input', {bubbles: true})) }", values[name]
-                )
+            if name in self.values and not entry.input_value():
+                if not entry.is_visible():  # in the shadow of the field that is being typed into
+                    self.fingers.key("close")
+                self.fingers.type(entry, self.values[name])
 
+    def _read(self) -> None:
+        start = self.page.locator(f"{NEXT}[value=start]")
+        done = self.page.locator("#main", has_text="读取成功")
+        expect(done.or_(start)).to_be_visible()
+        if start.is_visible():
+            start.tap()
+        expect(done).to_be_visible()
+        self.tap(f"{NEXT}[value=next]")
 
-def walk(page: Page, kiosk: Running, service: str, kind: str, who: str, unit: str, token: str, pin: str) -> str:
-    """Tap through one case; returns the order's number."""
-    hands = kiosk.control("hands")
-    card = next(one for one in hands["people"] if one["key"] == who)
-    values = {
-        "mobile": "13900000001",
-        "landline": "0737-4112269",
-        "address": card["card"]["address"],
-        "social_insurance_no": "430900000001",
-    }
-    if unit:
-        company = next(one for one in hands["units"] if one["key"] == unit)
-        legal = next(one for one in hands["people"] if one["key"] == company["legal"])
-        values |= {"legal_name": legal["name"], "legal_id": legal["card"]["number"]}
-    page.goto("/")
-    page.locator("a.card", has_text=service).first.click()
-    page.locator(f"a.card[href$='kind={kind}']").click()
-    page.wait_for_url(re.compile(f"kind={kind}$"))
-    go(page)
-    again = 0
-    for _ in range(60):
-        page.wait_for_load_state()
-        page.wait_for_timeout(250)  # the swap of a boosted page ends after its address has changed
-        path = page.url.rpartition("/")[2].partition("?")[0]
-        step(page, kiosk, path, card, company if unit else {"name": ""}, token, pin, values)
-        if path == "done":
-            break
-        before = page.url
-        patience = 60_000 if path in ("pay", "work") else 6_000
-        try:
-            page.wait_for_url(lambda address, before=before: address != before, timeout=patience)
-        except PlaywrightTimeout:  # a tap too soon after the last one is taken for a double tap
-            again += 1
-            if again > 3 or patience > 6_000:
-                pytest.fail(f"stuck at {page.url}: {page.locator('#main').inner_text()[:600]}")
-    expect(page.locator("h1")).to_contain_text("办理完成")
-    return page.locator("dl.summary dd").first.inner_text()
+    def _type_pin(self, step: str) -> None:
+        for entry in self.page.locator("#step .entry[data-keyboard=pin]").all():
+            self.fingers.pin(entry, self.secret)
+        self.tap(NEXT)
+        if step == "pin":
+            self.tap(f"{NEXT}[value=next]")
 
+    def _scan(self, step: str) -> None:
+        name = page_for(step.removeprefix("material-"), self.unit is not None)
+        unit = self.unit["name"] if self.unit else ""
+        owner = {"unit": unit, "person": self.card["name"], "number": self.card["card"]["number"]}
+        order = self.kiosk.rows('SELECT number FROM "order" ORDER BY id DESC LIMIT 1')[0][0]
+        drawn = self.kiosk.control("hands", "page", name=name, order=order, **owner)["file"]
+        part = next(part for part in self.kiosk.supervisor.parts if part.name == "hands")
+        picture = httpx.get(f"http://127.0.0.1:{part.told['control']}/files/pages/{drawn}").content
+        self.kiosk.control("scanner", "lay", image=base64.b64encode(picture).decode())
+        self.tap(f"{NEXT}[value=scan]")
+        expect(self.page.locator("figure.scan img")).to_be_visible(timeout=40_000)
+        self.tap(f"{NEXT}[value=keep]")
 
-def step(
-    page: Page, kiosk: Running, path: str, card: Any, company: Any, token: str, pin: str, values: dict[str, str]
-) -> None:
-    if path.startswith("agree-"):
-        page.locator("label.tile:has(input[name=accept])").click()
-        go(page)
-    elif path == "id_card":
-        kiosk.control("id_reader", "lay", **card["card"])
-        ready(page)
-    elif path == "token":
-        kiosk.control("ukeys", "insert", name=token)
-        ready(page)
-    elif path in ("pin", "new_pin"):
-        for entry in page.locator("#step .entry[data-keyboard=pin]").all():
-            tap_pin(page, entry, pin)
-        go(page)
-        if path == "pin":
-            expect(page.locator("#main")).to_contain_text("密码正确")
-            go(page)
-    elif path.startswith("material-") or path == "seal":
-        scan(page, kiosk, path, card, company)
-    elif path == "check":
-        go(page)
-    elif path == "pay":
-        page.locator("button.card", has_text="微信").click()
-        expect(page.locator("img.qr")).to_be_visible()
-        code = eventually(lambda: kiosk.rows("SELECT code_url FROM payment WHERE state = 'pending'"))[0][0]
-        kiosk.control("gateways", "pay", code=code)
-    elif path in ("role",):
-        page.locator("label.tile").nth(1 if company["name"] else 0).click()
-        go(page)
-    elif path not in ("work", "done"):
-        fill(page, values)
-        go(page)
+    def _sign(self) -> None:
+        box = self.page.locator(".pad-sheet").bounding_box()
+        assert box
+        self.page.mouse.move(box["x"] + 60, box["y"] + 60)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + 300, box["y"] + 160, steps=4)
+        self.page.mouse.up()
+        self.tap(NEXT)
 
-
-def tap_pin(page: Page, entry: Locator, pin: str) -> None:
-    """Find each digit on the shuffled pad by its drawing, as an eye does, and tap it."""
-    before = page.locator("#keyboard [data-pad-id]").get_attribute("data-pad-id") if pads_open(page) else None
-    entry.click()
-    page.wait_for_timeout(400)
-    eventually(lambda: pads_open(page) and (before is None or entry.evaluate("e => e === document.activeElement")))
-    drawn = page.locator("#keyboard [data-place] path").evaluate_all("els => els.map(e => e.getAttribute('d'))")
-    places = {
-        next(digit for digit, stroke in DRAWN.items() if stroke == path): place for place, path in enumerate(drawn)
-    }
-    for digit in pin:
-        page.locator(f'#keyboard [data-place="{places[int(digit)]}"]').click()
-    expect(entry).to_have_value("•" * len(pin))
-
-
-def pads_open(page: Page) -> bool:
-    return page.locator("#keyboard [data-pad-id]").is_visible()
-
-
-def ready(page: Page) -> None:
-    start = page.locator(f"{NEXT}[value=start]")
-    if start.is_visible():
-        start.click()
-    expect(page.locator("#main")).to_contain_text("读取成功")
-    go(page)
-
-
-def scan(page: Page, kiosk: Running, path: str, card: Any, company: Any) -> None:
-    import base64
-
-    import httpx
-
-    from kiosk.walk_persona import page_for
-
-    name = page_for(path.removeprefix("material-"), bool(company["name"]))
-    owner = {"unit": company["name"], "person": card["name"], "number": card["card"]["number"]}
-    order = kiosk.rows('SELECT number FROM "order" ORDER BY id DESC LIMIT 1')[0][0]
-    drawn = kiosk.control("hands", "page", name=name, order=order, **owner)["file"]
-    part = next(part for part in kiosk.supervisor.parts if part.name == "hands")
-    picture = httpx.get(f"http://127.0.0.1:{part.told['control']}/files/pages/{drawn}").content
-    kiosk.control("scanner", "lay", image=base64.b64encode(picture).decode())
-    page.locator(f"{NEXT}[value=scan]").click()
-    expect(page.locator(f"{NEXT}[value=keep]")).to_be_visible(timeout=40_000)
-    expect(page.locator("figure.scan img")).to_be_visible()
-    page.locator(f"{NEXT}[value=keep]").click()
+    def _pay(self) -> None:
+        self.page.locator("button.card", has_text="微信").tap()
+        expect(self.page.locator("img.qr")).to_be_visible()
+        code = eventually(lambda: self.kiosk.rows("SELECT code_url FROM payment WHERE state = 'pending'"))[0][0]
+        self.kiosk.control("gateways", "pay", code=code)
 
 
 def printed(kiosk: Running, number: str) -> None:
@@ -191,18 +167,27 @@ def printed(kiosk: Running, number: str) -> None:
     eventually(papers, timeout=60)
 
 
-def test_a_unit_renews_by_taps(page: Page, kiosk: Running, tmp_path: Path) -> None:
-    number = walk(page, kiosk, "延期", "unit", "lin", "a", "unit-a", "135246")
+def test_a_unit_renews_by_taps(page: Page, kiosk: Running) -> None:
+    person = Person(page, kiosk, "lin", "a", "unit-a", "135246")
+    number = person.walk("延期", "unit")
+    assert person.fingers.typed > 60  # names, numbers, the address: nothing came from a script
+    expect(page.locator("h1")).to_contain_text("办理完成")
     printed(kiosk, number)
-    page.locator(NEXT).click()
+    page.locator("button.rate").nth(3).tap()
+    page.locator("button[name=reason]").first.tap()
+    expect(page.locator(".thanks")).to_be_visible()
+    page.locator(NEXT).tap()
     page.wait_for_url(re.compile(r"/$"))
+    expect(page.locator(".notice")).to_contain_text("请取走您的身份证、UKey 和原件")
     page.go_back()
     expect(page.locator("body")).not_to_contain_text("益阳示范建设有限公司")
 
 
+@pytest.mark.long
 def test_a_person_gets_a_new_certificate_by_taps(page: Page, kiosk: Running) -> None:
     for name in kiosk.control("ukeys")["inserted"]:
         kiosk.control("ukeys", "remove", name=name)
     kiosk.control("id_reader", "lift")
-    number = walk(page, kiosk, "新办", "personal", "wang", "", "blank-1", "592741")
+    number = Person(page, kiosk, "wang", "", "blank-1", "592741").walk("新办", "personal")
+    expect(page.locator("h1")).to_contain_text("办理完成")
     printed(kiosk, number)

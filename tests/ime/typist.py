@@ -1,11 +1,29 @@
 """A typist who knows pinyin: the fewest taps for a text, choosing freely between whole words, initials and mixtures."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 
 from kiosk.ime.build import spell
 from kiosk.ime.engine import PAGE, Engine
 
 PAGES = 4
+FAR = 600
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """``letters`` typed, ``page`` times turned, ``text`` chosen; without letters ``text`` is the key itself."""
+
+    letters: str
+    page: int
+    text: str
+
+    @property
+    def taps(self) -> int:
+        return len(self.letters) + self.page + 1 if self.letters else 1
 
 
 def spellings(word: str) -> set[str]:
@@ -23,36 +41,40 @@ def spellings(word: str) -> set[str]:
     }
 
 
-def taps(engine: Engine, text: str, longest: int = 8) -> int | None:
-    """Fewest taps: a letter, a page turn, a choice are one each, ASCII is a key. None if it cannot be typed."""
+def plan(engine: Engine, text: str, longest: int = 8) -> list[Stroke] | None:
+    """The strokes of fewest taps that make ``text``; None if it cannot be typed."""
 
     @cache
-    def chosen(word: str, letters: str) -> int | None:
-        for rank, candidate in enumerate(engine.ranked(letters, PAGE * PAGES)):
+    def chosen(word: str, letters: str, far: int) -> Stroke | None:
+        for rank, candidate in enumerate(engine.ranked(letters, far)):
             if candidate.text == word and candidate.consumed == len(letters):
-                return len(letters) + rank // PAGE + 1
+                return Stroke(letters, rank // PAGE, word)
         return None
 
-    def single(character: str) -> int | None:
-        letters = spell(character)[0] if spell(character) else ""
-        for rank, candidate in enumerate(engine.ranked(letters, 600)):
-            if candidate.text == character:
-                return len(letters) + rank // PAGE + 1
-        return None
+    def ways(piece: str) -> Iterator[Stroke | None]:
+        if piece.isascii():
+            yield Stroke("", 0, piece) if len(piece) == 1 else None
+            return
+        for letters in sorted(spellings(piece)):
+            yield chosen(piece, letters, PAGE * PAGES)
+        if len(piece) == 1:
+            yield chosen(piece, next(iter(spell(piece)), ""), FAR)
 
-    best: list[int | None] = [0] + [None] * len(text)
+    best: list[tuple[int, list[Stroke]] | None] = [(0, []), *[None] * len(text)]
     for start in range(len(text)):
         so_far = best[start]
         if so_far is None:
             continue
         for end in range(start + 1, min(start + longest, len(text)) + 1):
-            piece = text[start:end]
-            costs = (
-                [1] if piece.isascii() and len(piece) == 1 else [chosen(piece, letters) for letters in spellings(piece)]
-            )
-            if len(piece) == 1 and not piece.isascii():
-                costs.append(single(piece))
-            for cost in costs:
-                if cost is not None and (best[end] is None or so_far + cost < (best[end] or 0)):
-                    best[end] = so_far + cost
-    return best[-1]
+            for stroke in ways(text[start:end]):
+                known = best[end]
+                if stroke and (known is None or so_far[0] + stroke.taps < known[0]):
+                    best[end] = (so_far[0] + stroke.taps, [*so_far[1], stroke])
+    found = best[-1]
+    return found[1] if found else None
+
+
+def taps(engine: Engine, text: str) -> int | None:
+    """Fewest taps: a letter, a page turn, a choice are one each, ASCII is a key. None if it cannot be typed."""
+    strokes = plan(engine, text)
+    return None if strokes is None else sum(stroke.taps for stroke in strokes)

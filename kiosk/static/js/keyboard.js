@@ -35,6 +35,7 @@
     letters = "";
     slot.innerHTML = markup;
     slot.dataset.field = target.dataset.keyboard;
+    slot.dataset.for = target.id;
     slot.hidden = false;
     document.body.classList.add("typing");
     if (name === "pin") wipePin(); else plainPin();
