@@ -65,6 +65,7 @@ class Drill:
     """Gateways, card terminal, UKeys, CA, database and the dying worker in one folder."""
 
     kiosk_id = "K001"
+    qr_seconds = QR_SECONDS
 
     def __init__(
         self,
@@ -146,7 +147,7 @@ class Drill:
     def _configure(self) -> None:
         run = self.home / "run"
         run.mkdir(mode=0o700)
-        lines = [f"merchant = {json.dumps(str(self.merchant))}", f"qr_seconds = {QR_SECONDS}"]
+        lines = [f"merchant = {json.dumps(str(self.merchant))}", f"qr_seconds = {self.qr_seconds}"]
         lines += ["[devices]", f"pos = {json.dumps(self.told['pos']['port'])}", f"blank_pin = {json.dumps(PIN)}"]
         lines += [f"ukey_module = {json.dumps(self.drawer.module)}"]
         lines += [f"ukey_config = {json.dumps(str(self.drawer.config))}"]

@@ -14,6 +14,7 @@ from typing import Any, Self
 import pytest
 from sqlalchemy import select
 
+from kiosk.config import Settings
 from kiosk.db import db, now, write
 from kiosk.orders import effects, fulfil
 from kiosk.orders.models import Effect, Order, Payment, Task
@@ -51,6 +52,8 @@ class Till(Drill):
 
     ``counter``: an outside that is there already; without one the till has its own.
     """
+
+    qr_seconds = Settings.model_fields["qr_seconds"].default
 
     def __init__(self, home: Path, counter: Counter | None = None) -> None:
         super().__init__(home, 0)

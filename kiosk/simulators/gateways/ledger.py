@@ -152,6 +152,7 @@ class Ledger:
                     "refunded_fen": self.refunded(row["gateway"], row["out_trade_no"]),
                     "transaction_id": row["transaction_id"],
                     "code": row["code"],
+                    "expires": row["expires"],
                     "payable": payable,
                 }
             )
