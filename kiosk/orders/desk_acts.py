@@ -99,9 +99,10 @@ def resume(session: Session, house: House, order: Order | None, task: Task | Non
 
 
 def give_back(session: Session, house: House, order: Order | None, task: Task | None, given: Mapping[str, str]) -> None:
-    """Nothing will be delivered: what the CA signed is revoked first, then the money goes back."""
+    """Nothing is or stays delivered: what the CA signed is revoked first, then the money goes back."""
     here = _order(order)
-    if here.state not in (State.PAID, State.WRITING, State.CLERK):
+    kept = any(payment.state == PaymentState.SUCCEEDED and payment.refund is None for payment in here.payments)
+    if here.state not in (State.PAID, State.WRITING, State.CLERK) and not (here.state == State.DONE and kept):
         raise DeskRefused("nothing_to_refund")
     for payment in here.payments:
         if payment.state == PaymentState.MISMATCH:

@@ -62,6 +62,11 @@ def exported(session: Session, house: House, requests: Iterable[InvoiceRequest])
             house.log(session, "invoice.requested", {"amount": request.amount_fen}, order)
 
 
+def of(session: Session, order: Order) -> Invoice | None:
+    """What became of an order's request; None before it was handed to finance."""
+    return session.scalars(select(Invoice).where(Invoice.order_id == order.id)).first()
+
+
 def imported(session: Session, house: House, results: Iterable[InvoiceResult]) -> tuple[int, list[str]]:
     """Take finance's answers: how many were taken, and the order numbers nobody here knows.
 
@@ -88,5 +93,4 @@ def imported(session: Session, house: House, results: Iterable[InvoiceResult]) -
 
 
 def _row(session: Session, order: Order) -> Invoice:
-    found = session.scalars(select(Invoice).where(Invoice.order_id == order.id)).first()
-    return found or Invoice(order_id=order.id, state=InvoiceState.REQUESTED)
+    return of(session, order) or Invoice(order_id=order.id, state=InvoiceState.REQUESTED)

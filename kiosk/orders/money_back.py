@@ -21,7 +21,7 @@ WITHDRAWN = ("revoked", "void")
 
 
 def give_back(session: Session, house: House, order: Order, reason: str) -> None:
-    """Nothing will be delivered: end what was asked of the CA, then refund what was paid."""
+    """Nothing is or stays delivered: end what was asked of the CA, then refund what was paid."""
     effects.cancel(session, order, *writing.KINDS)
     house.move(session, order, State.REFUNDING, reason)
     asked = [c for c in order.certificates if c.request_der is not None and c.state not in WITHDRAWN]
@@ -58,7 +58,7 @@ def refund(session: Session, house: House, payment: Payment, reason: str) -> Ref
         effects.enqueue(session, payment.order, "pos.begin", number)
     else:
         effects.enqueue(session, payment.order, "refund", number)
-    if payment.order.progress.get("invoiced"):
+    if payment.order.progress.get("invoiced") and reason != "surplus":
         house.task(session, "refund_after_invoice", {"number": number}, payment.order, number)
     return row
 

@@ -67,7 +67,7 @@ MOVES: dict[State, frozenset[State]] = {
     S.WRITING: frozenset({S.DONE, S.REFUNDING, S.CLERK}),
     S.CLERK: frozenset({S.WRITING, S.REFUNDING, S.DONE, S.PAID, S.PAYING}),
     S.REFUNDING: frozenset({S.REFUNDED, S.CLERK}),
-    S.DONE: frozenset(),
+    S.DONE: frozenset({S.REFUNDING}),  # two clerks only: the certificate is revoked first
     S.REFUNDED: frozenset(),
     S.VOID: frozenset(),
 }

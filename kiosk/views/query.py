@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from kiosk.catalogue import Kind, Operation
-from kiosk.db import BEIJING, write
-from kiosk.orders import history, journey, people, review
+from kiosk.db import BEIJING, db, write
+from kiosk.orders import history, invoices, journey, people, review
 from kiosk.orders.book import House
 from kiosk.orders.models import Order, Visit
-from kiosk.orders.states import PaymentState, State
+from kiosk.orders.money_models import Invoice
+from kiosk.orders.states import PaymentState, RefundState, State
 from kiosk.views import visit
 from kiosk.views.frame import house
 from kiosk.views.journey import fields
@@ -172,8 +173,7 @@ class HistoryPage(Page):
 def _details(here: House, order: Order) -> list[tuple[str, str]]:
     data, rows = here.data(order) if history.fully_known(order) else {}, []
     if order.amount:
-        paid = any(p.state == PaymentState.SUCCEEDED for p in order.payments)
-        rows.append((_("金额"), f"{order.amount / 100:.2f} {_('元')} · {_('已付') if paid else _('未付')}"))
+        rows.append((_("金额"), f"{order.amount / 100:.2f} {_('元')} · {_received(order)}"))
     rejected = data.get("rejected")
     if rejected and order.state == State.DRAFT:
         titles = review.materials(here, order)
@@ -193,8 +193,34 @@ def _details(here: House, order: Order) -> list[tuple[str, str]]:
         rows.append((_("UKey 密码"), _("由使用人在本机自己设置，不另行发送。")))
     form = data.get("form", {})
     if form.get("invoice") == "yes":
-        rows.append((_("电子发票"), _("开具后发到您填写的邮箱或手机。")))
+        rows.append((_("电子发票"), _invoice(invoices.of(db.session(), order))))
     return rows
+
+
+def _received(order: Order) -> str:
+    """What became of the money."""
+    paid = [p for p in order.payments if p.state == PaymentState.SUCCEEDED]
+    if not paid:
+        return _("未付")
+    if any(p.refund is None for p in paid):
+        return _("已付")
+    done = all(p.refund and p.refund.state == RefundState.SUCCEEDED for p in paid)
+    return _("已退款") if done else _("退款处理中")
+
+
+def _invoice(found: Invoice | None) -> str:
+    """State and number as finance has given them back."""
+    match found.state if found else "":
+        case "issued":
+            return _("已开具，发票号码 %(number)s", number=(found and found.number) or "")
+        case "red":
+            return _("已红冲")
+        case "failed":
+            return _("没有开成，请到窗口核对开票信息")
+        case "requested":
+            return _("已申请，开具后发到您填写的邮箱或手机")
+        case _:
+            return _("开具后发到您填写的邮箱或手机。")
 
 
 PAGES |= {"way": WayPage(), "sms": QuerySms(), "history": HistoryPage()}

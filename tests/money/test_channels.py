@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kiosk.db import db, write
@@ -98,6 +100,18 @@ def test_a_wrong_amount_goes_to_a_clerk(till: Till) -> None:
     till.work("money")
     assert fresh(payment).state == PaymentState.MISMATCH
     assert till.tasks(order) == ["payment_mismatch"]
+
+
+@pytest.mark.parametrize("account", [(None, "wx-another"), ("1900000000", None)], ids=["app id", "merchant"])
+def test_money_of_another_account_goes_to_a_clerk(till: Till, account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kiosk's account was changed while a code was open: what the old one received is not simply booked."""
+    payment = till.pay(till.order(), "wechat")
+    till.work("money", rounds=2)
+    till.ask("gateways", "pay", code=fresh(payment).code_url)
+    monkeypatch.setattr(till.world, "account", lambda name: account)
+    till.work("money")
+    assert fresh(payment).state == PaymentState.MISMATCH
+    assert till.tasks(fresh(payment).order) == ["payment_mismatch"]
 
 
 def test_a_card_is_charged_once(till: Till) -> None:

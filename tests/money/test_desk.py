@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from kiosk.ca.connector import State as Alive
 from kiosk.db import db, write
-from kiosk.orders import fulfil, money_desk
+from kiosk.orders import desk_acts, fulfil, money_desk
 from kiosk.orders.models import Certificate, Material, Order, Payment, Refund
 from kiosk.orders.money_desk import ConfirmRefused
 from kiosk.orders.states import PaymentState, RefundState, State
@@ -121,6 +121,21 @@ def test_money_goes_back_only_after_the_certificate_is_revoked(till: Till) -> No
     till.work("money")
     assert again(order).state == State.REFUNDED
     assert db.session.scalars(select(Refund)).one().state == RefundState.SUCCEEDED
+
+
+def test_what_is_finished_is_given_back_only_after_it_was_revoked(till: Till) -> None:
+    order, serial = _issued(till)
+    with write() as session:
+        till.house.move(session, session.merge(order), State.DONE)
+    with write() as session:
+        desk_acts.give_back(session, till.house, session.merge(order), None, {})
+    till.work("money")
+    assert db.session.scalars(select(Refund)).all() == []
+    till.work("ca", "money")
+    assert till.world.ca.status(serial).state == Alive.REVOKED
+    assert again(order).state == State.REFUNDED
+    with pytest.raises(desk_acts.DeskRefused, match="nothing_to_refund"), write() as session:
+        desk_acts.give_back(session, till.house, session.merge(order), None, {})
 
 
 def test_without_the_cas_word_a_clerk_has_to_look(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,16 @@ def test_without_any_way_nobody_gets_as_far_as_paying(dark: Till) -> None:
     assert "gateway_unreachable" in effect.facts["faults"]
 
 
+def test_a_clock_that_is_wrong_closes_payment(till: Till) -> None:
+    till.ask("gateways", "clock", offset=400)
+    order = till.order(preflight=True)
+    till.work("desk")
+    effect = effects.last(db.session(), order, "preflight")
+    assert effect is not None
+    assert "clock_skew" in effect.facts["faults"]
+    assert health.probe(till.world)["wechat"].code in ("clock_skew", "gateway_unreachable")
+
+
 def look(till: Till) -> dict[str, list[str]]:
     """Ways to pay that the preflight of a new order offers, and those it finds out of service."""
     order = till.order(preflight=True)

@@ -28,8 +28,9 @@ def test_every_state_has_its_moves() -> None:
 
 
 def test_the_end_is_the_end() -> None:
+    """What is done can only be given back, by two clerks."""
     for state in (State.DONE, State.REFUNDED, State.VOID):
-        for new in State:
+        for new in set(State) - ({State.REFUNDING} if state == State.DONE else set()):
             with pytest.raises(MoveRefused):
                 check("order", MOVES, state, new)
 

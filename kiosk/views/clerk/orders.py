@@ -100,7 +100,9 @@ def _fits(order: Order, code: str) -> bool:
         case "resume":
             return order.state in (State.CLERK, State.WRITING) and bool(order.certificates)
         case "give_back":
-            return order.state in (State.PAID, State.CLERK, State.WRITING)
+            return order.state in (State.PAID, State.CLERK, State.WRITING) or (
+                order.state == State.DONE and bool(order.amount)
+            )
         case "print_again":
             return bool(order.papers)
         case _:
