@@ -4,6 +4,7 @@ a seal.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import random
@@ -238,6 +239,16 @@ def _signature(person: str, order: str) -> Image.Image:
     return page
 
 
+@functools.cache
+def _grain() -> Image.Image:
+    """The grain of paper and scanner, one tile over the whole page."""
+    tile, page = Image.effect_noise((512, 512), 5).convert("RGB"), Image.new("RGB", SIZE)
+    for x in range(0, SIZE[0], tile.width):
+        for y in range(0, SIZE[1], tile.height):
+            page.paste(tile, (x, y))
+    return page
+
+
 def draw(name: str, unit: str = "", person: str = "", number: str = "", order: str = "") -> bytes:
     """PNG of one page; ``name`` is a key of :data:`NAMES`. ``order``: whose sheet it is; without one it carries no QR.
 
@@ -258,8 +269,7 @@ def draw(name: str, unit: str = "", person: str = "", number: str = "", order: s
         "signature": lambda: _signature(person, order),
         "blank": lambda: _page()[0],
     }[name]()
-    noise = Image.effect_noise(SIZE, 5).convert("RGB")
-    made = Image.blend(made, noise, 0.015)
+    made = Image.blend(made, _grain(), 0.015)
     out = io.BytesIO()
-    made.save(out, "PNG", dpi=(DPI, DPI), compress_level=3)
+    made.save(out, "PNG", dpi=(DPI, DPI), compress_level=1)
     return out.getvalue()
