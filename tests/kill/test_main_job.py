@@ -20,11 +20,42 @@ from tests.running import Running, eventually
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(240)]
 
 
-@pytest.fixture
-def own(prepared_home: Path, tmp_path: Path) -> Iterator[Running]:
-    """A kiosk for one test alone."""
-    with Running(tmp_path / "home", prepared_home) as running:
+@pytest.fixture(scope="module")
+def shared(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Running(tmp_path_factory.mktemp("killed") / "home", prepared_home) as running:
         yield running
+
+
+@pytest.fixture
+def own(shared: Running) -> Running:
+    """A kiosk whose processes are killed and started again, test after test, as in its life."""
+    for part, start in ((shared.worker, shared.start_worker), (shared.web, shared.start_web)):
+        if part is None or part.process is None or part.process.poll() is not None:
+            start()
+    return shared
+
+
+class Since:
+    """Looks only at what came after this moment."""
+
+    def __init__(self, kiosk: Running) -> None:
+        self.kiosk = kiosk
+        self.last = {
+            table: kiosk.rows(f"SELECT coalesce(max(id), 0) FROM {table}")[0][0]
+            for table in ("payment", "certificate", "effect")
+        }
+        self.captured = self._captured()
+
+    def rows(self, table: str, condition: str, wanted: str = "1") -> list[Any]:
+        query = f"SELECT {wanted} FROM {table} WHERE id > ? AND ({condition})"
+        return self.kiosk.rows(query, self.last[table])
+
+    def _captured(self) -> int:
+        trades = self.kiosk.control("gateways", "judge", prefix="K001")["trades"]
+        return sum(bool(trade["captured_fen"]) for trade in trades)
+
+    def paid(self) -> bool:
+        return self._captured() > self.captured
 
 
 class Walking(threading.Thread):
@@ -87,33 +118,32 @@ def test_the_worker_is_killed(own: Running, point: str) -> None:
 
 def test_the_worker_is_killed_when_it_has_seen_the_money(own: Running) -> None:
     """SUCCESS read from the gateway, and not yet committed."""
+    since = Since(own)
     own.stop_worker()
-    own.start_worker(kill_at="pay.watch:ended")
+    first = own.start_worker(kill_at="pay.watch:ended")
     walking = Walking(own.customer(), "new", "personal")
-    eventually(lambda: own.worker and own.worker.process and own.worker.process.poll() is not None, timeout=90)
-    eventually(
-        lambda: any(trade["captured_fen"] for trade in own.control("gateways", "judge", prefix="K001")["trades"])
-    )
+    eventually(lambda: first.process is not None and first.process.poll() is not None, timeout=90)
+    eventually(since.paid)
     second = own.start_worker(kill_at="pay.watch:acted")
     eventually(lambda: second.process is not None and second.process.poll() is not None)
-    state = own.rows("SELECT state FROM payment")[0][0]
-    assert state == "pending"
+    assert since.rows("payment", "1", "state") == [("pending",)]
     own.start_worker()
     judged(own, walking.finished())
 
 
 @pytest.mark.parametrize(
-    "moment",
+    ("table", "condition"),
     [
-        "SELECT 1 FROM payment WHERE state = 'created' OR code_url IS NOT NULL",
-        "SELECT 1 FROM payment WHERE state = 'succeeded'",
-        "SELECT 1 FROM certificate WHERE state IN ('keyed', 'issued', 'written')",
+        ("payment", "state = 'created' OR code_url IS NOT NULL"),
+        ("payment", "state = 'succeeded'"),
+        ("certificate", "state IN ('keyed', 'issued', 'written')"),
     ],
     ids=["paying", "paid", "writing"],
 )
-def test_the_web_is_killed(own: Running, moment: str) -> None:
+def test_the_web_is_killed(own: Running, table: str, condition: str) -> None:
+    since = Since(own)
     walking = Walking(own.customer(), "new", "personal")
-    eventually(lambda: own.rows(moment), timeout=90)
+    eventually(lambda: since.rows(table, condition), timeout=90)
     own.kill(own.web)
     own.start_web()
     judged(own, walking.finished())
@@ -121,8 +151,9 @@ def test_the_web_is_killed(own: Running, moment: str) -> None:
 
 def test_a_crash_in_the_middle_of_a_write_costs_one_try(own: Running) -> None:
     """SIGSEGV in the UKey's child process: the worker lives and the write is finished."""
+    since = Since(own)
     walking = Walking(own.customer(), "renew", "unit")
-    eventually(lambda: own.rows("SELECT 1 FROM effect WHERE kind = 'write.key'"), timeout=90)
+    eventually(lambda: since.rows("effect", "kind = 'write.key'"), timeout=90)
     assert own.worker is not None
     assert own.worker.process is not None
     children = Path(f"/proc/{own.worker.process.pid}/task/{own.worker.process.pid}/children")
