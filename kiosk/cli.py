@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -112,6 +113,19 @@ def order_show(number: str, as_json: bool) -> None:
     text = [f"{number}  {order.state}  {order.scheme}/{order.service}/{order.kind}  {order.amount or 0} fen"]
     text += [f"{e['at'][11:23]}  {e['kind']:<18} {json.dumps(e['body'], ensure_ascii=False)}" for e in line]
     _out(data, as_json, "\n".join(text))
+
+
+@orders.command("shred")
+@click.option("--days", type=click.IntRange(1), help="instead of the configured retention_days, for this run")
+def order_shred(days: int | None) -> None:
+    """Destroy the personal data of orders whose time is over; the worker does so by itself every hour."""
+    from kiosk.worker.retention import shred_all
+
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    house = _house()
+    if days:
+        house = replace(house, settings=house.settings.model_copy(update={"retention_days": days}))
+    click.echo(f"shredded {shred_all(app, house)} orders")
 
 
 @ukey.command("list")

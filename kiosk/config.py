@@ -75,6 +75,8 @@ class Settings(Part):
     secure_cookies: bool = False
     idle_seconds: int = 120
     qr_seconds: int = 180
+    retention_days: int = Field(default=180, ge=0)  # personal data of finished orders; 0 = kept for ever
+    left_days: int = Field(default=1, ge=0)  # personal data of orders that were left before paying; 0 = as the others
     max_upload: int = 4 * 1024 * 1024
     max_clock_skew: int = 60
     devices: Devices = Devices()

@@ -15,7 +15,7 @@ from flask import Flask
 
 from kiosk import notify_systemd
 from kiosk.orders.book import House
-from kiosk.worker import health
+from kiosk.worker import health, retention
 from kiosk.worker.alarms import Alarms
 from kiosk.worker.clerk_card import CardDesk
 from kiosk.worker.effects import HANDLERS
@@ -78,6 +78,7 @@ def main(app: Flask) -> int:
     threads.append(threading.Thread(target=health.watch, args=(app, world, stopped), name="health", daemon=True))
     alarms = Alarms(app, house, world)
     threads.append(threading.Thread(target=alarms.run, args=(stopped,), name="alarms", daemon=True))
+    threads.append(threading.Thread(target=retention.watch, args=(app, house, stopped), name="retention", daemon=True))
     if desk:
         threads.append(threading.Thread(target=desk.run, args=(stopped,), name="clerk card", daemon=True))
     for thread in threads:

@@ -246,6 +246,7 @@ EVENTS = {
     "clerk.card_added": _l("登记工作人员卡"),
     "clerk.card_withdrawn": _l("停用工作人员卡"),
     "personal.shown": _l("查看个人信息"),
+    "personal.shredded": _l("个人信息已按期销毁"),
     "review.approved": _l("审核通过"),
     "review.rejected": _l("审核退回"),
     "field.corrected": _l("更正内容"),
