@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FLASK := $(BIN)/flask --app wsgi
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run walk test test-long test-kill check bench bench-money bench-imaging lock setup clean install uninstall
+.PHONY: help run run-centre walk test test-long test-kill check bench bench-money bench-imaging bench-fleet lock setup clean install uninstall
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ $(VENV)/.test: requirements-dev.txt deploy/packages.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@ $(VENV)/.run
 
+$(VENV)/.centre: $(VENV)/.run deploy/packages.txt
+	@deploy/install-packages centre
+	@touch $@
+
 PO := $(wildcard kiosk/translations/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 %.mo: %.po | $(VENV)/.run
@@ -34,6 +38,9 @@ setup: $(VENV)/.run $(MO) ## make what is missing in KIOSK_HOME (default var/)
 
 run: setup ## start the kiosk with its simulated world and print the address; Ctrl-C stops all
 	@$(BIN)/python -m kiosk.supervise
+
+run-centre: $(VENV)/.centre $(MO) ## start a centre on PostgreSQL and three kiosks, paired; Ctrl-C stops all
+	@$(BIN)/python -m kiosk.supervise_fleet $(ARGS)
 
 walk: $(VENV)/.run $(MO) ## a scripted customer in a temporary home: make walk ARGS="--service new --kind personal"
 	@$(BIN)/python -m kiosk.walk_alone $(ARGS)
@@ -61,6 +68,9 @@ bench-money: $(VENV)/.test $(MO) ## orders a second, and from the gateway's word
 
 bench-imaging: $(VENV)/.test ## the seal verdict on the held-back pages
 	@$(BIN)/python -m bench.imaging $(ARGS)
+
+bench-fleet: $(VENV)/.test $(MO) ## a thousand kiosks' reports, and the centre's pages at a million orders
+	@$(BIN)/python -m bench.bench_fleet $(ARGS)
 
 lock: ## pin the dependencies of pyproject.toml with hashes (needs uv)
 	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt

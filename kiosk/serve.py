@@ -7,6 +7,7 @@ import logging
 import waitress
 
 from kiosk import config, create_app, notify_systemd
+from kiosk.fleet import months
 
 
 def main() -> None:
@@ -16,6 +17,8 @@ def main() -> None:
     app = create_app(settings)
     with app.test_request_context():  # templates compiled before the first person comes
         app.jinja_env.get_template("base.html")
+    if settings.role == "centre":
+        months.tend(app)
     notify_systemd.watch_web(f"http://{settings.host}:{settings.port}/")
     waitress.serve(app, host=settings.host, port=settings.port, threads=settings.threads, ident=None)
 

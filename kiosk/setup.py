@@ -17,6 +17,7 @@ from kiosk.ca.embedded import EmbeddedCa
 from kiosk.ca.subject import Subject
 from kiosk.config import Settings
 from kiosk.db import db
+from kiosk.fleet import months
 from kiosk.ime.build import DictionaryMissing, index_path
 from kiosk.views.ime import place_names
 
@@ -28,6 +29,9 @@ def setup(settings: Settings, say: Callable[[str], object]) -> None:
     if not database_is_current():
         say("migrating the database")
         upgrade(directory=str(MIGRATIONS))
+    if settings.role == "centre":
+        months.make_missing()
+        return
     if not (settings.ca_home / "ca.pem").exists():
         say("making the embedded CA")
         EmbeddedCa.create(settings.ca_home)

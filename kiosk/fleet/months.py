@@ -6,10 +6,16 @@ Orders dated outside the months we make (a kiosk with a wrong clock) fall into t
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import threading
 
+from flask import Flask
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from kiosk.db import today
+from kiosk.db import today, write
+
+log = logging.getLogger("kiosk.fleet")
 
 FIRST = dt.date(2026, 1, 1)
 AHEAD = 2  # months made in advance
@@ -45,3 +51,27 @@ def ensure(connection: Connection, until: dt.date | None = None, first: dt.date 
         made = f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF fleet_order FOR VALUES FROM ('{month}') TO ('{end}')"
         connection.execute(text(made))
     return len(missing)
+
+
+def make_missing() -> int:
+    """In a transaction of its own; needs an app context."""
+    with write() as session:
+        return ensure(session.connection())
+
+
+def tend(app: Flask) -> threading.Thread:
+    """Look once a day; started with the centre's web process."""
+
+    def look() -> None:
+        while True:
+            try:
+                with app.app_context():
+                    make_missing()
+            except SQLAlchemyError:
+                log.exception("the months of fleet_order could not be made")
+            pause.wait(24 * 3600)
+
+    pause = threading.Event()
+    thread = threading.Thread(target=look, name="months", daemon=True)
+    thread.start()
+    return thread

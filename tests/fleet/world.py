@@ -110,9 +110,9 @@ class Station:
             db.engine.dispose()
 
 
-def station(home: Path, name: str, **settings: Any) -> Station:
+def station(home: Path, name: str, app: Flask | None = None, **settings: Any) -> Station:
     values = {"kiosk_id": name, "simulators": False, "fleet": {"every": 0.2}, **settings}
-    return Station(create_app(config.load({}, home=str(home), **values)), name)
+    return Station(app or create_app(config.load({}, home=str(home), **values)), name)
 
 
 def pair(centre: Flask, url: str, one: Station, hall: str = "yiyang") -> FleetKiosk:
