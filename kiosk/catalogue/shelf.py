@@ -105,8 +105,8 @@ class Shelf(Catalogue):
                 _write(Path(scratch) / name, content)
             new, old = load(Path(scratch)).version, self.current().version
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _copy(folder, folder / "versions" / old)
-            _copy(Path(scratch), folder / "versions" / new)
+            self._keep(folder, old)
+            self._keep(Path(scratch), new)
             for path in _own(folder):
                 if str(path.relative_to(folder)) not in files:
                     path.unlink()
@@ -128,12 +128,20 @@ class Shelf(Catalogue):
         folder: Path = self.__dict__["folder"]
         new, old = self.tried(file, content).version, self.current().version
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _copy(folder, folder / "versions" / old)
+        self._keep(folder, old)
         _write(folder / _checked(file), content)
-        _copy(folder, folder / "versions" / new)
+        self._keep(folder, new)
         _write(folder / STAMP, new)
         self.__dict__["looked"] = 0.0
         return new
+
+    def _keep(self, source: Path, version: str) -> None:
+        """A copy of the operator's files under their version, with its name in it: a version of shipped files alone has
+        no file else, and empty folders are in no backup.
+        """
+        target: Path = self.__dict__["folder"] / "versions" / version
+        _copy(source, target)
+        _write(target / "version", version)
 
 
 def _checked(file: str) -> str:

@@ -16,7 +16,9 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 from kiosk import backup, config, create_app, restore
+from kiosk.catalogue import Kind
 from kiosk.db import db, write
+from kiosk.orders import editing
 from kiosk.orders.book import House
 from kiosk.orders.models import Order
 from kiosk.sealed_stream import CHUNK, Reader, SealedStreamError, Writer
@@ -67,6 +69,8 @@ def lived(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
             order = house.open_order(session, "yiyang", "renew", "personal")
             digest = house.put_file(order, PICTURE)
             house.put_data(order, {**PERSON, "picture": digest})
+        shelf = editing.shelf_of(house)
+        shelf.publish("yiyang.toml", editing.edited_scheme(shelf.text("yiyang.toml"), {"fee-renew-personal-0": "321"}))
         closed(app)
     return home
 
@@ -127,6 +131,27 @@ def test_destroyed_and_put_back(home: Path, tmp_path: Path, passphrase: str) -> 
     shown = flask(home, "ca", "show")
     assert shown.returncode == 0, shown.stderr
     assert (home / "secrets" / "master.key").stat().st_mode & 0o077 == 0
+
+
+def prices(home: Path) -> tuple[str, int | None, int | None]:
+    """(version in force, price of a new order, price of the order that was begun before) as a started kiosk says."""
+    app = opened(home)
+    house: House = app.extensions["house"]
+    with app.app_context():
+        before = house.offer(db.session.scalars(db.select(Order)).one())[2].price(1)
+        closed(app)
+    offers = house.catalogue.schemes["yiyang"].services["renew"].offers
+    return house.catalogue.version, offers[Kind.personal].price(1), before
+
+
+def test_the_published_catalogue_comes_back_with_its_older_version(home: Path, file: Path, passphrase: str) -> None:
+    version, now, before = prices(home)
+    assert (now, before) == (32100, 10000)
+    shutil.rmtree(home)
+    home.mkdir()
+    done = flask(home, "backup", "restore", str(file), passphrase)
+    assert done.returncode == 0, done.stderr
+    assert prices(home) == (version, now, before)
 
 
 def dump(path: Path) -> list[str]:
