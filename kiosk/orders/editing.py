@@ -1,4 +1,5 @@
-"""The operator's catalogue, edited: fees, hours, notices of a scheme and the official text of an agreement.
+"""The operator's catalogue, edited: fees, materials, hours, notices, service points of a scheme, and the official text
+of an agreement.
 
 A draft is one file of the catalogue. It is checked when it is kept; a second person publishes it; orders begun before
 keep the version they began with.
@@ -17,6 +18,7 @@ from sqlalchemy.orm import Session
 from kiosk.catalogue.errors import CatalogueError
 from kiosk.catalogue.shelf import Shelf
 from kiosk.db import now
+from kiosk.orders import editing_parts
 from kiosk.orders.book import House
 from kiosk.orders.desk_acts import DeskRefused
 from kiosk.orders.desk_models import CatalogueDraft, Clerk
@@ -60,8 +62,10 @@ def notices(text: str) -> tuple[str, str]:
     return str(data.get("hours_text", "")), "\n".join(data.get("renewal_notes", ()))
 
 
-def edited_scheme(text: str, form: Mapping[str, str]) -> str:
-    """The file with the form's fees (yuan), hours and notices; comments and everything else stay."""
+def edited_scheme(text: str, form: Mapping[str, str], library: Mapping[str, Any] | None = None) -> str:
+    """The file with the form's fees (yuan), hours, notices, service points, hotlines and (with their ``library``)
+    materials; comments and everything else stay.
+    """
     document: Any = tomlkit.parse(text)
     for row in fees(text):
         if row.split or row.key not in form:
@@ -79,6 +83,9 @@ def edited_scheme(text: str, form: Mapping[str, str]) -> str:
     wanted = [line.strip() for line in form.get("notes", lines).splitlines() if line.strip()]
     if wanted != lines.splitlines():
         document["renewal_notes"] = wanted
+    editing_parts.put_lines(document, text, form)
+    if library is not None:
+        editing_parts.put_materials(document, text, form, library)
     return tomlkit.dumps(document)
 
 

@@ -10,9 +10,10 @@ import re
 import pytest
 from flask import Flask
 
+from kiosk.catalogue import Kind
 from kiosk.db import BEIJING, db, now, today, write
 from kiosk.journal import Event
-from kiosk.orders import statistics
+from kiosk.orders import editing, statistics
 from kiosk.orders.desk_models import CatalogueDraft, DayFigure
 from kiosk.orders.models import Certificate, Order
 from kiosk.orders.money_models import Reconciled
@@ -133,6 +134,44 @@ def test_a_price_is_drafted_by_one_and_published_by_another(app: Flask, staff: d
         assert house.offer(order_row(after))[2].price(1) == 21050
         event = db.session.query(Event).filter_by(kind="catalogue.published").one()
         assert (event.body["clerk"], event.body["approved_by"]) == ("admin.one", "admin.two")
+
+
+def test_materials_hours_and_service_points_are_edited(app: Flask, staff: dict[str, Member]) -> None:
+    from tests.clerk.staff import make
+
+    house, first = house_of(app), staff["admin"].browser()
+    second = make(app, "admin.two", "admin").browser()
+    page = first.text("/catalogue/scheme/yiyang")
+    assert "周一 09:00-12:00" in page
+    assert "益阳 | 益阳市迎宾东路355号" in page
+    before = house.catalogue.schemes["yiyang"].services["new"].offers[Kind.unit].materials
+    licence = next(n for n, one in enumerate(before) if one.code == "licence")
+    letter = next(n for n, one in enumerate(before) if one.code == "letter")
+    form = {
+        f"mat-defaults-unit-{licence}-copies": "3",
+        f"mat-defaults-unit-{letter}": "may",
+        "mat-defaults-unit-0": "drop",
+        "add-defaults-unit": "bank_permit",
+        "hours": "周一 09:30-16:00\n周六 10:00-12:00",
+        "points": "益阳 | 迎宾东路355号 | 0737-4112269\n沅江 | 政务中心1楼",
+    }
+    for wrong in ({"hours": "星期一 9点"}, {"points": "只有区域"}, {"add-defaults-unit": "nothing"}):
+        first.post("/catalogue/scheme/yiyang", **{**form, **wrong})
+    first.post("/catalogue/scheme/yiyang", **{**form, f"mat-defaults-unit-{licence}-copies": "0"})
+    with app.app_context():
+        assert db.session.query(CatalogueDraft).count() == 0
+    first.post("/catalogue/scheme/yiyang", **form)
+    second.post("/catalogue/draft/1", decision="approve")
+    scheme = house.catalogue.schemes["yiyang"]
+    after = {one.code: one for one in scheme.services["new"].offers[Kind.unit].materials}
+    assert (after["licence"].copies, after["letter"].required, "bank_permit" in after) == (3, False, True)
+    assert before[0].code not in after
+    assert [(h.weekday, f"{h.opens:%H:%M}", f"{h.closes:%H:%M}") for h in scheme.hours] == [
+        (1, "09:30", "16:00"),
+        (6, "10:00", "12:00"),
+    ]
+    assert [(point.area, point.phone) for point in scheme.service_points] == [("益阳", "0737-4112269"), ("沅江", "")]
+    assert "# Amounts are fen" in editing.shelf_of(house).text("yiyang.toml")
 
 
 def test_an_agreement_gets_its_official_text(app: Flask, staff: dict[str, Member]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
@@ -11,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from kiosk.catalogue.errors import CatalogueError
 from kiosk.db import db, write
-from kiosk.orders import editing
+from kiosk.orders import editing, editing_parts
 from kiosk.orders.desk_acts import DeskRefused
 from kiosk.orders.desk_models import CatalogueDraft, Clerk
 from kiosk.views.clerk import texts
@@ -48,7 +49,21 @@ def edit_scheme(code: str) -> str:
         raise NotFound
     text = editing.shelf_of(house()).text(f"{code}.toml")
     hours, notes = editing.notices(text)
-    return render_template("admin/scheme.html", scheme=scheme, fees=editing.fees(text), hours=hours, notes=notes)
+    library = _library()
+    return render_template(
+        "admin/scheme.html",
+        scheme=scheme,
+        fees=editing.fees(text),
+        hours_text=hours,
+        notes=notes,
+        lines=editing_parts.lines(text),
+        materials=editing_parts.materials(text, library),
+        library={code: one.get("name", code) for code, one in library.items()},
+    )
+
+
+def _library() -> dict[str, Any]:
+    return editing_parts.library_of(editing.shelf_of(house()).text("library.toml"))
 
 
 @page("/catalogue/agreement/<code>", "admin", places=OFFICE)
@@ -64,7 +79,7 @@ def draft_scheme(code: str) -> Response:
     if code not in house().catalogue.schemes:
         raise NotFound
     text = editing.shelf_of(house()).text(f"{code}.toml")
-    return _draft(f"{code}.toml", lambda: editing.edited_scheme(text, request.form), ".edit_scheme", code)
+    return _draft(f"{code}.toml", lambda: editing.edited_scheme(text, request.form, _library()), ".edit_scheme", code)
 
 
 @page("/catalogue/agreement/<code>", "admin", places=OFFICE, post=True)

@@ -162,6 +162,8 @@ REFUSALS: dict[str, Any] = {
     "catalogue_fixed": _l("本机的办理方案不能在线修改。"),
     "catalogue_moved": _l("办理方案已有更新，请按新版本重新起草。"),
     "amount_malformed": _l("金额应为数字，最多两位小数，请核对。"),
+    "line_malformed": _l("时间、网点、热线请按示例的格式，每行一条。"),
+    "copies_malformed": _l("份数应为 1 至 9。"),
     "text_missing": _l("标题、版本和正文都要填写。"),
     "nothing_changed": _l("内容没有变化。"),
     "same_reviewer": _l("两级审核须由两个人完成。"),
