@@ -65,7 +65,7 @@ class Settings(Part):
     epoch: int = 1  # raised when the disk of a kiosk was replaced
     hall_name: str = "益阳市公共资源交易中心"
     hall: str = "yiyang"
-    schemes: tuple[str, ...] = ("yiyang", "realestate", "housing", "szca", "shared")
+    schemes: tuple[str, ...] = ()  # what is offered, in this order; empty = all of the catalogue
     catalogue_folder: str = ""  # operator's schemes; empty = the shipped ones
     host: str = "127.0.0.1"
     port: int = 8080

@@ -36,6 +36,12 @@ class House:
     def origin(self) -> tuple[str, int]:
         return self.settings.kiosk_id, self.settings.epoch
 
+    @property
+    def schemes(self) -> list[Scheme]:
+        """What this kiosk offers, in its order."""
+        known = self.catalogue.schemes
+        return [known[code] for code in self.settings.schemes or known if code in known]
+
     def offer(self, order: Order) -> tuple[Scheme, Service, Offer]:
         """The scheme, service and offer an order is about."""
         try:

@@ -11,8 +11,17 @@ from kiosk.orders.book import House
 from kiosk.orders.models import Order
 
 DOCUMENT_KINDS = {"resident": "id_card", "hmt": "other", "foreigner": "other"}
-OPEN = ("licence.", "id_copy.")
-"""Sources that may be misread: what comes from them is shown to the person, who confirms or corrects it."""
+PICTURES = ("licence.", "id_copy.")
+"""Sources that may be misread."""
+OPEN = (*PICTURES, "earlier.")
+"""What comes from these is shown to the person, who confirms or corrects it."""
+CARRIED = (
+    "unit_name", "uscc", "org_code", "unit_type", "unit_type_other", "social_insurance_no", "ic_registration_no",
+    "legal_name", "legal_id", "legal_mobile", "landline", "mobile", "address", "email",
+    "name", "id_type", "id_type_other", "id_number", "agent_mobile", "agent_email", "agent_address",
+)  # fmt: skip
+"""Answers that go on into the next order of the same unit or person in one visit."""
+SUBJECT = ("uscc", "org_code", "id_number")
 COPIED = ("unit_name", "uscc", "mobile", "email")
 
 
@@ -74,8 +83,37 @@ def told(house: House, order: Order, data: dict[str, Any]) -> Told:
     return kept[1]
 
 
+def remember(house: House, order: Order, earlier: Order) -> None:
+    """Take along what the order before this one in the same visit knew (see `_carried` for when it counts)."""
+    data = house.data(earlier)
+    answers = told(house, earlier, data).answers
+    kept = {name: answers[name] for name in CARRIED if answers.get(name)}
+    told_by = data.get("card", {}).get("number", "")
+    house.put_data(order, {"earlier": {"kind": earlier.kind, "card": told_by, "answers": kept}})
+
+
+def _carried(
+    fields: tuple[FormField, ...], order: Order, data: dict[str, Any], known: dict[str, str]
+) -> dict[str, str]:
+    """Answers of the visit's order before this one: only for whoever laid the same ID card, and not for another unit or
+    person than that order was for.
+    """
+    earlier = data.get("earlier", {})
+    card = data.get("card", {}).get("number")
+    if earlier.get("kind") != order.kind or not card or card != earlier["card"]:
+        return {}
+    answers: dict[str, str] = earlier["answers"]
+    names = {field.name for field in fields}
+    if any(known.get(name) and known[name] != answers.get(name) for name in SUBJECT):
+        return {}
+    return {name: value for name, value in answers.items() if name in names}
+
+
 def _told(fields: tuple[FormField, ...], order: Order, data: dict[str, Any]) -> Told:
     found, typed = _read(fields, order, data), data.get("form", {})
+    known = {name: value for name, (value, _) in found.items()} | typed
+    for name, value in _carried(fields, order, data, known).items():
+        found.setdefault(name, (value, f"earlier.{name}"))
     locked = frozenset(name for name, source in found.items() if _locked(source, name, fields, data))
     values = {field.name: field.default for field in fields if field.default}
     values |= {name: value for name, (value, _) in found.items()} | typed
@@ -122,7 +160,7 @@ def certain(house: House, order: Order, data: dict[str, Any]) -> frozenset[str]:
 def recognised(house: House, order: Order, data: dict[str, Any]) -> dict[str, str]:
     """What a picture alone told, by field name: a proposal."""
     found = told(house, order, data).read
-    return {name: value for name, (value, source) in found.items() if source.startswith(OPEN)}
+    return {name: value for name, (value, source) in found.items() if source.startswith(PICTURES)}
 
 
 def locked(house: House, order: Order, data: dict[str, Any]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from kiosk.catalogue import Kind, Offer, Operation, Scheme, Service
 from kiosk.db import db, now, write
-from kiosk.orders import money
+from kiosk.orders import money, prefill
 from kiosk.orders.book import NotOffered
 from kiosk.orders.states import State
 from kiosk.views import visit
@@ -65,10 +65,9 @@ def closed_reason(service: Service, offer: Offer | None, works: frozenset[str] |
 @blueprint.get("/")
 def index() -> str | Response:
     order = visit.order()
-    if order is not None and order.state not in (State.VOID,):
+    if order is not None and order.state != State.VOID and not visit.goes_on(order):
         return redirect(url_for("journey.resume"))
-    settings = house().settings
-    schemes = [house().catalogue.schemes[code] for code in settings.schemes if code in house().catalogue.schemes]
+    settings, schemes = house().settings, house().schemes
     chosen = house().catalogue.schemes.get(request.args.get("scheme", settings.hall)) or schemes[0]
     cards: list[dict[str, Any]] = []
     works = money.working(db.session())
@@ -139,11 +138,14 @@ def begin(scheme: str, service: str, kind: str) -> Response:
     offer = item.offers.get(Kind(kind)) if item and kind in set(Kind) else None
     if item is None or offer is None or closed_reason(item, offer, money.working(db.session())):
         return redirect(url_for("home.index"))
-    if visit.order() is not None:
+    earlier = visit.order()
+    if earlier is not None and not visit.goes_on(earlier):
         return redirect(url_for("journey.resume"))
     try:
         with write() as changing:
             order = house().open_order(changing, scheme, service, kind)
+            if earlier is not None:
+                prefill.remember(house(), order, earlier)
             visit.begin(order)
     except NotOffered:
         return redirect(url_for("home.index"))

@@ -41,12 +41,10 @@ STATES = {
 
 def service_of(here: House, scheme: str) -> tuple[str, str] | None:
     """(scheme, service) of the query to open: the scheme's own, else any other's."""
-    order = [scheme, *(code for code in here.settings.schemes if code != scheme)]
-    for code in order:
-        found = here.catalogue.schemes.get(code)
-        for service in found.services.values() if found else ():
+    for found in sorted(here.schemes, key=lambda one: one.code != scheme):
+        for service in found.services.values():
             if service.operation == Operation.query:
-                return code, service.code
+                return found.code, service.code
     return None
 
 
@@ -55,8 +53,10 @@ def begin(kind: str) -> Response:
     """A tap on 查询与继续办理."""
     here = house()
     found = service_of(here, request.form.get("scheme", here.settings.hall))
-    if visit.order() is not None or found is None or kind not in set(Kind):
-        return redirect(url_for("journey.resume" if visit.order() else "home.index"), 303)
+    order = visit.order()
+    busy = order is not None and not visit.goes_on(order)
+    if busy or found is None or kind not in set(Kind):
+        return redirect(url_for("journey.resume" if busy else "home.index"), 303)
     with write() as opening:
         visit.begin(here.open_order(opening, *found, kind))
     return redirect(url_for("journey.resume"), 303)

@@ -37,8 +37,10 @@ def _house() -> House:
 
 
 def begin(order: Order) -> None:
-    """Tie the screen to an order, inside the caller's transaction."""
-    token = secrets.token_urlsafe(32)
+    """Tie the screen to an order, inside the caller's transaction. The visit's order before it, if any, is let go."""
+    old, token = session.get("visit"), secrets.token_urlsafe(32)
+    if session.pop("again", None) and isinstance(old, str):
+        db.session.query(Visit).where(Visit.token == old).delete()
     db.session.add(Visit(token=token, order_id=order.id))
     session["visit"] = token
     g.visit_order_id = order.id
@@ -57,7 +59,7 @@ def look() -> None:
     visit, order = found
     g.visit_rows = found  # a session forgets what nobody holds
     paid = order is not None and order.state not in (State.DRAFT, State.VOID)
-    limit = PAID_IDLE if paid else _house().settings.idle_seconds
+    limit = PAID_IDLE if paid and not session.get("again") else _house().settings.idle_seconds
     age = (now() - visit.seen_at).total_seconds()
     if age > limit:
         wipe()
@@ -69,6 +71,16 @@ def look() -> None:
             seen = changing.get(Visit, token)
             if seen:
                 seen.seen_at = now()
+
+
+def go_on() -> None:
+    """The person whose order is done wants to do another thing."""
+    session["again"] = True
+
+
+def goes_on(order: Order) -> bool:
+    """Whether this order is done and its owner is choosing another service."""
+    return order.state == State.DONE and bool(session.get("again"))
 
 
 def order() -> Order | None:

@@ -106,3 +106,23 @@ def test_two_applicants_one_order_one_payment_two_ukeys(kiosk: Running, customer
     assert kiosk.rows(
         'SELECT count(*) FROM payment p JOIN "order" o ON o.id = p.order_id WHERE o.number = ?', result["order"]
     ) == [(1,)]
+
+
+def test_a_second_service_in_one_visit_knows_the_unit(kiosk: Running, customer: Customer) -> None:
+    report = customer.walk("realestate", "freeze", "unit", 1, "", "a")
+    assert report["outcome"] == "done", {**report, "steps": []}
+    known = dict(customer.persona)
+    customer.post("/again", {})
+    assert customer.path == "/"
+    customer.post("/s/realestate/unfreeze/unit", {})
+    customer.go_on(until="number")
+    assert customer.page.fields["uscc"] == known["uscc"]
+    customer.go_on(until="form-contact")
+    assert (customer.page.fields["landline"], customer.page.fields["email"]) == (known["landline"], known["email"])
+    customer.go_on()
+    assert customer.path == "/done"
+    customer.post("/again", {})  # somebody else's card: he is told nothing of the unit before
+    customer.prepare("freeze", "unit", "", "other")
+    customer.post("/s/realestate/freeze/unit", {})
+    customer.go_on(until="number")
+    assert customer.page.fields["uscc"] == ""

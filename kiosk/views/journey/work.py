@@ -163,6 +163,17 @@ def done() -> str:
     )
 
 
+@blueprint.post("/again")
+@with_order(State.DONE)
+def again() -> Response:
+    """Another service in the same visit: what is known of this unit or person need not be typed again."""
+    order = visit.order()
+    assert order is not None
+    visit.forget_pin(order.id)
+    visit.go_on()
+    return redirect(url_for("home.index"), 303)
+
+
 def _said(work: str) -> tuple[str, str]:
     """Title and sentence of the last page."""
     if work == "new":
