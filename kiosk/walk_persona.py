@@ -42,6 +42,7 @@ def persona(hands: dict[str, Any], kind: str, who: str) -> dict[str, str]:
             "address": unit["address"],
             "email": unit["email"],
             "social_insurance_no": unit["social_number"],
+            "ic_registration_no": unit["uscc"],  # new licences have no other number
             "role": "agent",
         }
     else:

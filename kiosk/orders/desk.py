@@ -82,6 +82,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "refund_after_invoice": ("noted",),
     "reconciliation": ("noted",),
     "sms_failed": ("handled",),
+    "sheet_not_printed": ("handled",),
 }
 """What may be done at each kind of task; an unknown kind can be noted by two people."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from kiosk.db import now
@@ -42,11 +42,12 @@ LANES = {
     "paper.make": "paper",
     "print.receipt": "paper",
     "print.form": "paper",
+    "print.sheet": "paper",
     "sms.send": "post",
 }
 
-READINGS = ("card.read", "token.read", "token.blank", "token.prove", "scan", "preflight", "ca.find")
-"""Effects that change nothing outside: they are called off when the person leaves."""
+READINGS = ("card.read", "token.read", "token.blank", "token.prove", "scan", "preflight", "ca.find", "print.sheet")
+"""Effects only the person standing there wants: they are called off when he leaves."""
 
 
 def enqueue(session: Session, order: Order, kind: str, subject: str = "", *, delay: float = 0.0) -> Effect:
@@ -75,6 +76,12 @@ def live(session: Session, order: Order, kind: str, subject: str = "") -> Effect
         Effect.order_id == order.id, Effect.kind == kind, Effect.subject == subject, Effect.state.in_(LIVE)
     )
     return session.scalars(query).first()
+
+
+def count(session: Session, order: Order, kind: str) -> int:
+    """How often an effect of that kind was asked for."""
+    query = select(func.count()).where(Effect.order_id == order.id, Effect.kind == kind)
+    return session.scalar(query) or 0
 
 
 def last(session: Session, order: Order, kind: str, subject: str = "") -> Effect | None:

@@ -25,6 +25,36 @@ def forms(house: House, order: Order) -> list[tuple[str, dict[str, Any], list[st
     return [(paper.form, {**content, **_declared(house, order, paper.form)}, list(paper.copies)) for paper in wanted]
 
 
+SHEETS = {
+    "seal_sheet": ("seal_sheet", "signature_sheet"),
+    "letter": ("authorisation",),
+    "approval": ("approval",),
+    "form": ("certificate_application", "unit_application", "personal_application"),
+}
+"""By the kind of a material that is to be stamped or signed: the papers it can be printed as."""
+
+
+def to_sign(house: House, order: Order, subject: str) -> str | None:
+    """Code of the paper that the kiosk can print for a material, filled in, to be stamped or signed and then scanned;
+    ``subject``: the material as its step names it. None where the person brings his own.
+    """
+    _, _, offer = house.offer(order)
+    if subject == journey.SEAL and offer.seal is not None:
+        return "seal_sheet" if offer.seal.capture == "unit_seal" else "signature_sheet"
+    kind = next((m.kind_of for m in offer.materials if subject.removesuffix("-1") == m.code), "")
+    made = {paper.form for paper in offer.papers}
+    return next((form for form in SHEETS.get(kind, ()) if form in made), None)
+
+
+def sheet(house: House, order: Order, code: str) -> tuple[str, dict[str, Any], list[str]]:
+    """What the press needs for that paper, one copy."""
+    _, _, offer = house.offer(order)
+    data = house.data(order)
+    copies = next((list(paper.copies[:1]) for paper in offer.papers if paper.form == code), [""])
+    content = _form_data(house, order, data, journey.answers(house, order, data))
+    return code, {**content, **_declared(house, order, code)}, copies
+
+
 def kept_only(house: House, order: Order) -> frozenset[str]:
     """Codes of the papers that are made and kept, and not printed."""
     return frozenset(paper.form for paper in house.offer(order)[2].papers if not paper.printed)

@@ -9,6 +9,7 @@ from flask import url_for
 
 from kiosk.orders import capture, effects, journey
 from kiosk.orders.models import Material
+from kiosk.views.journey import sheets
 from kiosk.views.journey.context import Walk
 from kiosk.views.journey.pages import PAGES, Page, Refusal
 from kiosk.views.language import gettext as _
@@ -43,7 +44,10 @@ class MaterialPage(Page):
             "notes": [],
             "read": [],
             "message": None,
+            **sheets.status(walk),
         }
+        if shared["status"] == "waiting":
+            return shared
         if effects.live(walk.session, walk.order, "scan", subject) is not None:
             return {**shared, "status": "waiting", "title": _("正在扫描"), "text": _("请不要移动材料。")}
         last = effects.last(walk.session, walk.order, "scan", subject)
@@ -76,6 +80,9 @@ class MaterialPage(Page):
 
     def submit(self, walk: Walk, form: Mapping[str, str]) -> Refusal | None:
         found = journey.newest_pictures(walk.order).get(walk.step.arg)
+        if form.get("action") == "print":
+            sheets.ask(walk)
+            return {}
         if form.get("action") == "scan":
             effects.enqueue(walk.session, walk.order, "scan", walk.step.arg)
             return {}

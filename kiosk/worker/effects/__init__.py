@@ -43,6 +43,7 @@ _CLASSES: tuple[type[Handler], ...] = (
     paper.PaperMake,
     paper.PrintReceipt,
     paper.PrintForm,
+    paper.PrintSheet,
     post.SmsSend,
 )
 HANDLERS: dict[str, Handler] = {cls.kind: cls() for cls in _CLASSES}

@@ -4,6 +4,7 @@ by itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -56,6 +57,30 @@ class PaperMake(Handler):
         job.house.task(job.session, "papers_not_made", {"code": failed.code}, job.order)
 
 
+def _sent(send: Callable[[], object]) -> Outcome:
+    """What became of a paper that was sent to its printer."""
+    try:
+        send()
+    except PaperJam as error:  # a sheet of this very paper may be out already
+        return Failed("print_unknown", {"cause": error.code}) if error.facts.get("begun") else Again(5.0, error.code)
+    except (PaperOut, CoverOpen, DeviceMissing, DeviceBusy) as error:  # certainly not begun
+        return Again(5.0, error.code)
+    except PrintUnknown as error:
+        return Failed(error.code)
+    except DeviceError as error:
+        return Failed("print_unknown", {"cause": error.code})
+    return Done()
+
+
+def _asked(world: World, job: str) -> Outcome:
+    """An IPP printer's word on the job of that name."""
+    try:
+        found = world.a4_printer.call("find", deadline=15, job=job)
+    except DeviceError:
+        return Failed("print_unknown")
+    return Done() if found == "completed" else Failed("print_unknown")
+
+
 class Printing(Handler):
     """What both printers have in common."""
 
@@ -67,19 +92,7 @@ class Printing(Handler):
 
     def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
         name, content = inputs
-        try:
-            self.send(world, name, content)
-        except PaperJam as error:  # a sheet of this very paper may be out already
-            return (
-                Failed("print_unknown", {"cause": error.code}) if error.facts.get("begun") else Again(5.0, error.code)
-            )
-        except (PaperOut, CoverOpen, DeviceMissing, DeviceBusy) as error:  # certainly not begun
-            return Again(5.0, error.code)
-        except PrintUnknown as error:
-            return Failed(error.code)
-        except DeviceError as error:
-            return Failed("print_unknown", {"cause": error.code})
-        return Done()
+        return _sent(lambda: self.send(world, name, content))
 
     def send(self, world: World, name: str, content: bytes) -> None:
         raise AssertionError("a printer prints")  # pragma: no cover
@@ -107,6 +120,31 @@ class PrintReceipt(Printing):
         world.receipt_printer.call("print_png", deadline=60, png=content)
 
 
+class PrintSheet(Handler):
+    """A sheet to be stamped or signed, printed while the person waits; ``subject`` is the material. One press of the
+    button, one sheet: a printer that says nothing is asked by the job's name and never sent the sheet again.
+    """
+
+    kind, lane, tries, patience = "print.sheet", "paper", 1, 90.0
+
+    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
+        code = paperwork.to_sign(job.house, job.order, job.effect.subject)
+        assert code is not None
+        name = f"{job.order.number}-{code}-{job.effect.id}"
+        return {"paper": code, "job": name}, (name, paperwork.sheet(job.house, job.order, code))
+
+    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
+        name, (code, data, copies) = inputs
+        pdf = world.press.call("form", deadline=60, code=code, data=data, copies=copies)
+        return _sent(lambda: world.a4_printer.call("print_pdf", deadline=180, pdf=pdf, job=name))
+
+    def ask(self, world: World, pins: Pins, inputs: Any) -> Outcome | None:
+        return _asked(world, inputs[0])
+
+    def failed(self, job: Job, failed: Failed) -> None:
+        job.house.task(job.session, "sheet_not_printed", {"code": failed.code}, job.order, job.effect.subject)
+
+
 class PrintForm(Printing):
     """A form on A4. An IPP printer can be asked by the job's name."""
 
@@ -116,8 +154,4 @@ class PrintForm(Printing):
         world.a4_printer.call("print_pdf", deadline=180, pdf=content, job=name)
 
     def ask(self, world: World, pins: Pins, inputs: Any) -> Outcome | None:
-        try:
-            found = world.a4_printer.call("find", deadline=15, job=inputs[0])
-        except DeviceError:
-            return Failed("print_unknown")
-        return Done() if found == "completed" else Failed("print_unknown")
+        return _asked(world, inputs[0])
