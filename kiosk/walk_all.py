@@ -120,7 +120,12 @@ def walk_all(customer: Customer) -> list[dict[str, Any]]:
     return reports
 
 
+WISHES = {"realestate": {"replace_cause": "damaged", "revoke_cause": "no_longer_used"}}
+"""Causes somebody names at a scheme, where he does not take the first."""
+
+
 def _walk(customer: Customer, scheme: str, service: str, kind: str) -> dict[str, Any]:
+    customer.wishes = WISHES.get(scheme, {})
     who, token = PLAN.get((scheme, service, kind), ("", ""))
     report = customer.walk(scheme, service, kind, 1, token, who)
     report.pop("steps")

@@ -17,6 +17,7 @@ class Steps(Browser):
     def __init__(self, base: str) -> None:
         super().__init__(base)
         self.persona: dict[str, str] = {}
+        self.wishes: dict[str, str] = {}  # choices he makes; of the others the first
         self.codes: set[str] = set()  # messages whose code was typed
         self.used: set[str] = set()  # blank UKeys that are blank no longer
         self.pins: dict[str, str] = {}  # PINs this customer has set, by UKey
@@ -141,7 +142,7 @@ class Steps(Browser):
             elif name == "seal_type":
                 out[name] = next((code for code in options if code in ("template", "none")), options[0])
             else:
-                out[name] = out.get(name) or self.persona.get(name) or options[0]
+                out[name] = self.wishes.get(name) or out.get(name) or self.persona.get(name) or options[0]
         for name, keyboard in self.page.keyboards.items():
             if keyboard != "hidden" and not out.get(name):
                 out[name] = self.value(name)

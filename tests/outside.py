@@ -24,7 +24,7 @@ REASONS = {
     "update": "Superseded",
     "change": "Superseded",
     "reissue": "Superseded",
-    "replace": "Key Compromise",  # the scripted customer has lost his
+    "replace": "Key Compromise",  # the first cause named: lost
     "revoke": "Key Compromise",
     "freeze": "Certificate Hold",
     "unfreeze": None,
@@ -32,6 +32,8 @@ REASONS = {
 }
 """Reason on the CRL for the certificate a service was about (None: it is not on it)."""
 CERTIFYING = ("new", "renew", "update", "change", "reissue", "replace")
+BY_CAUSE = {"damaged": "Superseded", "no_longer_used": "Cessation Of Operation", "dissolved": "Cessation Of Operation"}
+"""Reason where another cause than the first was named."""
 NOT_ON_PAPER = ("业务", "使用年限", "UKey 编号", "要办理的证书", "领取方式")
 SCANNED = "已扫描"
 
@@ -56,9 +58,11 @@ class Outside:
         self.public = kiosk.settings.ca_home / "public"
         self._read: dict[Path, str] = {}
 
-    def judge(self, report: dict[str, Any], checked: list[tuple[str, str]]) -> list[str]:
-        """What is wrong with a finished case: nothing, one hopes. ``checked``: what the check page said."""
-        wrong = self.certificates(report) + self.revocation(report)
+    def judge(self, report: dict[str, Any], checked: list[tuple[str, str]], cause: str = "") -> list[str]:
+        """What is wrong with a finished case: nothing, one hopes. ``checked``: what the check page said; ``cause``: the
+        one that was named, if not the first.
+        """
+        wrong = self.certificates(report) + self.revocation(report, BY_CAUSE.get(cause))
         return wrong + self.papers(report, checked) + self.receipt(report)
 
     # -- certificates ----------------------------------------------------------------------------------------------
@@ -125,9 +129,9 @@ class Outside:
                 found[serial[1].lower()] = reason[1].strip() if reason else ""
         return found
 
-    def revocation(self, report: dict[str, Any]) -> list[str]:
+    def revocation(self, report: dict[str, Any], reason: str | None) -> list[str]:
         """The certificate a service was about stands on the CRL with that service's reason, or not at all."""
-        wanted, listed = REASONS[report["service"]], self.crl()
+        wanted, listed = reason or REASONS[report["service"]], self.crl()
         old = [one["supersedes"] for one in report["certificates"] if one["supersedes"]]
         if report["service"] != "new" and not old:
             return ["the case was about no certificate"]

@@ -1,7 +1,8 @@
 """Short hand of the scheme files, written out before they are checked.
 
 - `[defaults.unit]`, `[defaults.personal]`: what every offer of that kind has; `[services.<code>.unit]` overrides
-  key by key; `like = "other service"` starts from that service's offer instead of the defaults.
+  key by key; `like = "other service"` starts from that service's offer instead of the defaults, but never from its
+  price: what an operator charges for one service is not by accident the price of another.
 - `kinds` of a service: which kinds it is offered for; all kinds of `defaults` when absent.
 - a material, field or seal is a name of the library, or a table `{use = "name", …}` that overrides some of its keys,
   or a full table.
@@ -18,6 +19,7 @@ from kiosk.catalogue.errors import CatalogueError
 from kiosk.catalogue.forms import Agreement
 
 Table = dict[str, Any]
+PRICE = ("fees", "free")
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def _offer(file: str, code: str, kind: str, services: Table, defaults: Table, *,
         raise CatalogueError(
             file, f"{key}.{kind}.like", f"没有这个业务，或引用成了圈 (no such service, or a circle): {like}"
         )
-    return {**_offer(file, like, kind, services, defaults, seen=(*seen, code)), **own}
+    other = _offer(file, like, kind, services, defaults, seen=(*seen, code))
+    return {**{name: value for name, value in other.items() if name not in PRICE}, **own}
 
 
 def _form(file: str, code: str, forms: Table, library: Library) -> Table:

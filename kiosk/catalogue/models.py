@@ -239,6 +239,17 @@ class Service(Model):
     review: tuple[ReviewLevel, ...] = ()
     max_applicants: Annotated[int, Field(ge=1, le=10)] = 1
 
+    @model_validator(mode="after")
+    def _terms(self) -> Self:
+        """A new validity needs years to choose from; what runs on with the old one has none."""
+        timed = self.operation in (Operation.new, Operation.renew)
+        for kind, offer in self.offers.items():
+            wrong = [fee for fee in offer.fees if fee.amount is not None and (fee.years is None) == timed]
+            if wrong or (timed and offer.free):
+                word = "need years（须写明年限）" if timed else "have no years（不分年限）"
+                raise ValueError(f"{kind}.fees of this operation {word}")
+        return self
+
 
 class Scheme(Model):
     """One platform's way of doing certificate business (办理方案)."""

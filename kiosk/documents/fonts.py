@@ -4,6 +4,7 @@ subsetter.
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from functools import lru_cache
 
 SANS = "Noto Sans CJK SC"
 SERIF = "Noto Serif CJK SC"
+SUBSETTER = "libharfbuzz-subset.so.0"
 RARE = "䶮㛃𬭼𠮷堃喆"
 """Characters of real names that common fonts lack."""
 
@@ -48,6 +50,18 @@ def subsetter_present() -> bool:
     from weasyprint.text.ffi import harfbuzz_subset
 
     return bool(harfbuzz_subset)
+
+
+def installed(families: Iterable[str] = (SANS, SERIF)) -> tuple[str, str]:
+    """(code, detail) of what the machine lacks for papers, ("", …) when nothing; loads only that library."""
+    lacking = missing(families)
+    if lacking:
+        return "fonts_missing", ", ".join(lacking)
+    try:
+        ctypes.CDLL(SUBSETTER)
+    except OSError:
+        return "harfbuzz_subset_missing", "libharfbuzz-subset0"
+    return "", ", ".join(families)
 
 
 def check(families: Iterable[str]) -> dict[str, str]:

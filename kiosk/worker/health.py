@@ -15,6 +15,7 @@ from sqlalchemy import delete, select
 
 from kiosk.ca.connector import CaError
 from kiosk.db import db, now, write
+from kiosk.documents import fonts
 from kiosk.hardware.errors import DeviceBusy, DeviceError
 from kiosk.hardware.health import Health, Level
 from kiosk.orders import money, standing
@@ -26,7 +27,7 @@ EVERY = 20.0  # seconds between two rounds
 SOON = 5.0  # and while the kiosk may not serve: what was mended is seen at once
 LOW_DISK, NO_DISK = 1024**3, 200 * 1024**2
 
-NEEDED = ("id_card", "scanner", "ukey", "receipt_printer", "ca", "clock", "disk")
+NEEDED = ("id_card", "scanner", "ukey", "receipt_printer", "ca", "clock", "disk", "papers")
 """Without these a kiosk may not serve; of the ways to pay one at least has to work."""
 
 
@@ -41,6 +42,7 @@ def probe(world: World) -> dict[str, Health]:
         "ca": lambda: _ca(world)[0],
         "clock": lambda: _ca(world)[1],
         "disk": lambda: _disk(world),
+        "papers": _papers,
         **_ways(world),
     }
     if world.settings.devices.clerk_card_module:
@@ -106,6 +108,12 @@ def _disk(world: World) -> Health:
     free = shutil.disk_usage(world.settings.home).free
     level = Level.FAILED if free < NO_DISK else Level.WARNING if free < LOW_DISK else Level.FINE
     return Health(level, "" if level == Level.FINE else "disk_full", f"{free // 1024**2} MB")
+
+
+def _papers() -> Health:
+    """The fonts, and the library without which a page takes twenty seconds."""
+    code, detail = fonts.installed()
+    return Health(Level.FAILED if code else Level.FINE, code, detail)
 
 
 def keep(found: dict[str, Health]) -> None:

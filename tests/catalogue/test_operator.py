@@ -51,8 +51,21 @@ def test_the_operator_prices_a_scheme_without_fees(schemes: Path, folder: Path) 
         "housing",
         ("[services.new.unit]", "[services.new.unit]\nfees = [{ years = 1, amount = 38000 }]"),
     )
-    service = load(folder).schemes["housing"].services["new"]
-    assert service.offers[Kind.unit].price(1) == 38000
+    services = load(folder).schemes["housing"].services
+    assert services["new"].offers[Kind.unit].price(1) == 38000
+    others = [service for code, service in services.items() if code != "new"]
+    assert not any(service.offers[Kind.unit].priced for service in others), "whatever is written like it"
+
+
+@pytest.mark.parametrize(
+    ("service", "fee", "said"),
+    [("new", "{ amount = 38000 }", "须写明年限"), ("replace", "{ years = 1, amount = 100 }", "不分年限")],
+)
+def test_a_price_fits_its_operation(schemes: Path, folder: Path, service: str, fee: str, said: str) -> None:
+    head = f"[services.{service}.unit]"
+    edited(schemes, folder, "housing", (head, f"{head}\nfees = [{fee}]"))
+    with pytest.raises(CatalogueError, match=said):
+        load(folder)
 
 
 def test_the_official_text_of_an_agreement(catalogue: Catalogue, folder: Path) -> None:

@@ -17,7 +17,7 @@ import pytest
 from kiosk import catalogue
 from kiosk.catalogue import loader
 from kiosk.walk import Customer, Stuck
-from kiosk.walk_all import Cell, cells, walk_cells
+from kiosk.walk_all import WISHES, Cell, cells, walk_cells
 from kiosk.walk_persona import NEW_PIN
 from tests.outside import Outside
 from tests.running import Running
@@ -155,7 +155,8 @@ def every(home: Path, template: Path, folder: Path, wanted: list[Cell], **settin
             elif report["service"] == "query":
                 wrong[cell] = [] if customer.page.articles else ["nothing found"]
             elif report["outcome"] == "done":
-                wrong[cell] = judges.judge(report, customer.checked)
+                cause = WISHES.get(report["scheme"], {}).get(f"{report['service']}_cause", "")
+                wrong[cell] = judges.judge(report, customer.checked, cause)
         customer.web.close()
     return {cell: said for cell, said in wrong.items() if said}
 

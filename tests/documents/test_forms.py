@@ -11,6 +11,7 @@ import numpy as np
 import pypdfium2
 import pytest
 
+from kiosk.documents import fonts
 from kiosk.documents.errors import FontsMissing, PageOverflow, PictureRefused, TextMissing, UnknownPaper, ValueTooLong
 from kiosk.documents.press import Press
 
@@ -224,7 +225,9 @@ def test_preview_is_the_same_html_with_its_style(press: Press, unit: dict[str, A
     assert all(unit[field] in html for field in UNIT_FIELDS)
 
 
-def test_unknown_papers_missing_texts_and_missing_fonts_are_refused(press: Press, unit: dict[str, Any]) -> None:
+def test_unknown_papers_missing_texts_and_missing_fonts_are_refused(
+    press: Press, unit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(UnknownPaper):
         press.form("../../etc/passwd", unit, [""])
     with pytest.raises(TextMissing):
@@ -236,6 +239,10 @@ def test_unknown_papers_missing_texts_and_missing_fonts_are_refused(press: Press
         with pytest.raises(FontsMissing):
             lacking.form("unit_application", unit, [""])
     assert press.check()["level"] == "fine"
+    assert fonts.installed()[0] == ""
+    assert fonts.installed(("No Such Font",))[0] == "fonts_missing"
+    monkeypatch.setattr(fonts, "SUBSETTER", "libnot-there.so.0")
+    assert fonts.installed()[0] == "harfbuzz_subset_missing"
 
 
 def test_one_of_two_codes_is_marked_as_required(press: Press, unit: dict[str, Any]) -> None:

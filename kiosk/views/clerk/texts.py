@@ -219,6 +219,7 @@ PARTS = {
     "wechat": _l("微信支付"),
     "alipay": _l("支付宝"),
     "disk": _l("存储空间"),
+    "papers": _l("表格字体"),
     "sms": _l("短信平台"),
     "clerk_card": _l("工作人员读卡器"),
 }

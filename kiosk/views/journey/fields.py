@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import datetime as dt
 import itertools
 from collections.abc import Mapping, Sequence
@@ -18,8 +16,6 @@ from kiosk.orders import forms, journey, prefill
 from kiosk.views.journey.context import Walk
 from kiosk.views.language import gettext as _
 from kiosk.views.language import locale
-
-MAX_SIGNATURE = 300_000  # bytes of a PNG from the writing pad
 
 
 @dataclass
@@ -162,18 +158,6 @@ def summary(walk: Walk) -> list[tuple[str, str, str | None]]:
 def day(instant: str) -> str:
     """The Beijing date of an ISO time."""
     return dt.datetime.fromisoformat(instant).astimezone(BEIJING).date().isoformat()
-
-
-def signature(data_url: str) -> bytes | None:
-    """The PNG of the writing pad; None when nothing was written or it is not a PNG."""
-    prefix = "data:image/png;base64,"
-    if not data_url.startswith(prefix) or len(data_url) > MAX_SIGNATURE * 2:
-        return None
-    try:
-        png = base64.b64decode(data_url.removeprefix(prefix), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return png if png.startswith(b"\x89PNG\r\n\x1a\n") and len(png) <= MAX_SIGNATURE else None
 
 
 def weak_pin(pin: str, data: Mapping[str, Any]) -> str | None:

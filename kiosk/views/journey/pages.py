@@ -8,7 +8,7 @@ from typing import Any
 from kiosk.orders import causes, effects, fulfil, journey
 from kiosk.orders.effects import live
 from kiosk.orders.models import Consent
-from kiosk.views.journey import fields
+from kiosk.views.journey import fields, signed
 from kiosk.views.journey.context import Walk
 from kiosk.views.language import gettext as _
 from kiosk.views.messages import message
@@ -211,12 +211,21 @@ class CheckPage(Page):
             return {}
         if causes.irreversible(walk.service) and form.get("again") != "yes":
             return {"errors": {"again": _("废除后不能恢复。确定要废除，请再次勾选确认。")}}
-        signature = fields.signature(form.get("signature_png", ""))
-        if signature is not None:
-            digest = walk.house.put_file(walk.order, signature)
-            walk.house.put_data(walk.order, {**walk.data, "signature": digest})
+        self._sign(walk, form)
         fulfil.confirm(walk.session, walk.house, walk.order)
         return None
+
+    @staticmethod
+    def _sign(walk: Walk, form: Mapping[str, str]) -> None:
+        """Keep what was written on the glass: the picture for the papers, and the strokes it was drawn with."""
+        picture = signed.picture(form.get("signature_png", ""))
+        if picture is None:
+            return
+        kept = {"signature": walk.house.put_file(walk.order, picture)}
+        strokes = signed.strokes(form.get("signature_svg", ""))
+        if strokes is not None:
+            kept["signature_strokes"] = walk.house.put_file(walk.order, strokes)
+        walk.house.put_data(walk.order, {**walk.data, **kept})
 
 
 PAGES: dict[str, Page] = {
