@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FLASK := $(BIN)/flask --app wsgi
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run run-centre walk test test-long test-kill check bench bench-money bench-imaging bench-fleet lock setup clean install uninstall
+.PHONY: help run run-centre walk test test-long test-kill check bench bench-money bench-imaging bench-pages screens bench-fleet lock setup clean install uninstall
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,12 @@ bench: $(VENV)/.test $(MO) ## speed, as ratios to a floor measured in the same r
 
 bench-money: $(VENV)/.test $(MO) ## orders a second, and from the gateway's word to the page
 	@$(BIN)/python -m bench.bench_money $(ARGS)
+
+bench-pages: $(VENV)/.test $(MO) ## what a finger and an eye wait for: Chromium against a running kiosk
+	@$(BIN)/python -m bench.bench_screen $(ARGS)
+
+screens: $(VENV)/.test $(MO) ## pictures of every page into docs/screens
+	@$(BIN)/python -m tests.browser.screens $(or $(ARGS),docs/screens)
 
 bench-imaging: $(VENV)/.test ## the seal verdict on the held-back pages
 	@$(BIN)/python -m bench.imaging $(ARGS)

@@ -1,5 +1,5 @@
 // What is wrong with the page as it stands, in words: overflow, small targets and letters, overlaps, missing pictures.
-([body, target, primary]) => {
+([body, target, primary, gap]) => {
   const wrong = [];
   const main = document.getElementById('main');
   const say = (element) => (element.innerText || element.getAttribute('aria-label') || element.id || element.tagName).trim().slice(0, 30);
@@ -24,18 +24,30 @@
   const boxes = touched.filter((e) => !e.matches('.tile input, .skip') && !e.closest('.scroll-text')).map((e) => [e, e.getBoundingClientRect()]);
   for (const [first, a] of boxes) for (const [second, b] of boxes) {
     if (first === second || first.contains(second) || second.contains(first)) continue;
-    if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom) wrong.push(`"${say(first)}" overlaps "${say(second)}"`);
+    const apart = Math.max(a.left - b.right, b.left - a.right, a.top - b.bottom, b.top - a.bottom);
+    if (apart < gap - .5) wrong.push(`"${say(first)}" is ${Math.round(apart)} px from "${say(second)}"`);
   }
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const small = new Set();
+  const words = [];
   while (texts.nextNode()) {
     const element = texts.currentNode.parentElement;
     if (!texts.currentNode.data.trim() || !shown(element) || element.matches('.hidden, .skip, script, noscript')) continue;
     const size = parseFloat(getComputedStyle(element).fontSize);
+    if (element.closest('.main') && !element.closest('.scroll-text')) {
+      const range = document.createRange();
+      range.selectNodeContents(texts.currentNode);
+      for (const line of range.getClientRects()) words.push([element, line.left, line.right, line.top + line.height * .3, line.bottom - line.height * .3]);
+    }
     if (size < body - .5) small.add(`"${say(element)}" is written in ${size} px`);
     const box = element.getBoundingClientRect();
     if (element.closest('.main') && !element.closest('.scroll-text') && element.scrollWidth > element.clientWidth + 2 && getComputedStyle(element).display !== 'inline') small.add(`"${say(element)}" runs out of its box`);
   }
+  words.forEach(([first, left, right, top, bottom], at) => {
+    for (const [second, l, r, t, b] of words.slice(at + 1)) {
+      if (first !== second && left < r - 1 && l < right - 1 && top < b && t < bottom) small.add(`"${say(first)}" is written over "${say(second)}"`);
+    }
+  });
   for (const image of document.querySelectorAll('img')) if (shown(image) && !image.naturalWidth) wrong.push(`picture ${image.getAttribute('src')} is missing`);
   return [...wrong, ...small];
 }

@@ -37,7 +37,7 @@ def main(folder: Path, names: list[str]) -> int:
                 page.wait_for_timeout(1500 if name == "welcome" else 100)
                 picture = page.screenshot(caret="initial", animations="allow")
                 path = folder / f"{name}-{size}{'' if mode == 'normal' else '-' + mode}.webp"
-                Image.open(io.BytesIO(picture)).convert("RGB").save(path, quality=70, method=6)
+                Image.open(io.BytesIO(picture)).convert("RGB").save(path, quality=62, method=6)
                 count += 1
             context.close()
         browser.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
@@ -21,6 +22,7 @@ from kiosk import config, create_app
 from kiosk.db import db, now, write
 from kiosk.orders import journey, rating
 from kiosk.orders.book import House
+from kiosk.orders.desk_models import Standing
 from kiosk.orders.models import Certificate, Effect, Material, Order, Payment, Visit
 from kiosk.orders.states import EffectState, PaymentState, State
 from kiosk.simulators.people import COMPANIES, PERSONS
@@ -47,6 +49,7 @@ class Scene:
     elder: bool = False
     lang: str = "zh"
     extra: dict[str, Any] = field(default_factory=dict)
+    out: str = ""  # why the kiosk is out of service just then
 
 
 class Stage:
@@ -80,6 +83,12 @@ class Stage:
             kept["visit"] = scene.visit
         serializer = self.app.session_interface.get_signing_serializer(self.app)  # type: ignore[attr-defined]
         return {"name": "kiosk", "value": serializer.dumps(kept), "url": self.url}
+
+    def set(self, scene: Scene) -> None:
+        """In or out of service as the scene wants it; codes to pay are fresh."""
+        with self.app.app_context(), write() as session:
+            session.merge(Standing(name="service", value={"out": bool(scene.out), "reason": scene.out}))
+            session.execute(update(Payment).values(expires_at=now() + dt.timedelta(seconds=170)))
 
     def at(self, code: str, service: str = "renew", kind: str = "unit", **more: Any) -> Scene:
         """A visitor who has done everything before step ``code``; ``known`` is added to the order's data.
@@ -163,9 +172,9 @@ class Stage:
             session.add(self._payment(order, payment))
         if certificate:
             ends = now() + dt.timedelta(days=395)
-            row = Certificate(order_id=order.id, request_id=f"r{order.id}", token_serial="8801000000000017")
-            row.serial, row.not_after = "4f3a9c0011223344", ends
-            session.add(row)
+            made = Certificate(order_id=order.id, request_id=f"r{order.id}", token_serial="8801000000000017")
+            made.serial, made.not_after = "4f3a9c0011223344", ends
+            session.add(made)
 
     def _payment(self, order: Order, channel: str) -> Payment:
         return Payment(
@@ -212,6 +221,7 @@ def scenes(stage: Stage) -> dict[str, Scene]:
         "platforms": Scene("/?platforms=1"),
         "points": Scene("/?scheme=realestate&platforms=1"),
         "find": Scene("/?find=1"),
+        "closed": Scene("/", out="no_paper"),
         "service": Scene("/s/yiyang/renew"),
         "service-unit": Scene("/s/yiyang/renew?kind=unit"),
         "agreement": stage.at("agree-privacy"),
