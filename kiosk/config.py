@@ -83,6 +83,8 @@ class Settings(Part):
     merchant: str = (
         ""  # folder with the merchant's accounts and keys: wechat.json, alipay.json, *.pem; empty = no QR payment
     )
+    seal_maker: str = ""  # "module:Class" that signs electronic seals, "local" for a key of this kiosk's own
+    seal_maker_options: dict[str, str] = {}  # what that class is called with
     sms: Sms = Sms()
     fleet: Fleet = Fleet()
     controls: dict[str, str] = {}  # simulator name -> control URL, written by the supervisor

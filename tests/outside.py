@@ -17,6 +17,7 @@ from PIL import Image
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
 from tests.running import Running
+from tests.ses_judge import Judged, judge
 
 REASONS = {
     "new": None,
@@ -88,17 +89,15 @@ class Outside:
         self.kiosk.control("ukeys", "insert", name=name)
         return name, {"SOFTHSM2_CONF": str(self.kiosk.settings.home / "sim" / "ukeys" / "softhsm2.conf")}
 
-    def seal(self, report: dict[str, Any], pin: str) -> tuple[float, float]:
-        """Width and height (mm) of the seal on the UKey, as pkcs11-tool reads it."""
-        found, path = report["certificates"][0], self.folder / "seal.png"
+    def seal(self, report: dict[str, Any], pin: str) -> Judged:
+        """The electronic seal on the UKey, as pkcs11-tool reads it and another grammar and OpenSSL judge it."""
+        found, path = report["certificates"][0], self.folder / "seal.der"
         name, config = self.inserted(found["token"])
         module = ("pkcs11-tool", "--module", self.kiosk.settings.devices.ukey_module, "--login", "--pin", pin)
         label = f"SEAL-{found['serial'][:24]}"
         tool(*module, "--read-object", "--type", "data", "--label", label, "-o", str(path), **config)
         self.kiosk.control("ukeys", "remove", name=name)
-        with Image.open(path) as picture:
-            across, down = picture.info["dpi"]
-            return picture.width / across * 25.4, picture.height / down * 25.4
+        return judge(path.read_bytes(), self.folder)
 
     def from_token(self, token: str, serial: str) -> Path:
         """The certificate as pkcs11-tool reads it from the UKey, PEM."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -17,6 +18,8 @@ from PIL import Image, UnidentifiedImageError
 SM2_WITH_SM3 = "1.2.156.10197.1.501"
 VERSION = 4
 LEVELS = 16
+DPI = 300  # of a picture that does not say
+MOST_MM = 250
 MAX_SEAL = 256_000
 TYPE_UNIT, TYPE_PERSONAL = 1, 2
 
@@ -132,12 +135,8 @@ class SealContents:
 
 def palette_png(picture: bytes) -> bytes:
     """A transparent cut-out as a palette PNG of 16 opacities in its one colour; pHYs (true size) is kept."""
-    try:
-        with Image.open(io.BytesIO(picture), formats=("PNG",)) as image:
-            dpi = image.info.get("dpi", (300, 300))
-            pixels = np.asarray(image.convert("RGBA"))
-    except (UnidentifiedImageError, OSError, ValueError):
-        raise SealRefused("picture") from None
+    image, dpi = _opened(picture)
+    pixels = np.asarray(image)
     inked = pixels[pixels[..., 3] > 160]
     colour = np.median(inked[:, :3], axis=0).astype(np.uint8) if len(inked) else np.array([200, 22, 30], np.uint8)
     step = 255 / (LEVELS - 1)
@@ -147,6 +146,38 @@ def palette_png(picture: bytes) -> bytes:
     opacity = bytes(round(level * step) for level in range(LEVELS))
     flat.save(out, "PNG", optimize=True, transparency=opacity, dpi=dpi, bits=4)
     return out.getvalue()
+
+
+def whole_millimetres(picture: bytes) -> bytes:
+    """The PNG on a canvas of whole millimetres: then the seal's width and height say its true size to the dot."""
+    image, dpi = _opened(picture)
+    size = tuple(math.ceil(side / per_inch * 25.4 - 0.05) for side, per_inch in zip(image.size, dpi, strict=True))
+    if not all(0 < mm <= MOST_MM for mm in size):
+        raise SealRefused("picture")
+    wide, high = (max(side, round(mm / 25.4 * per)) for mm, per, side in zip(size, dpi, image.size, strict=True))
+    canvas = Image.new("RGBA", (wide, high))
+    canvas.paste(image, ((wide - image.width) // 2, (high - image.height) // 2))
+    out = io.BytesIO()
+    canvas.save(out, "PNG", compress_level=1, dpi=dpi)
+    return out.getvalue()
+
+
+def size_mm(picture: bytes) -> tuple[float, float]:
+    """Width and height of a PNG on paper, by its pHYs."""
+    image, dpi = _opened(picture)
+    return image.width / dpi[0] * 25.4, image.height / dpi[1] * 25.4
+
+
+def _opened(picture: bytes) -> tuple[Image.Image, tuple[float, float]]:
+    """The PNG as RGBA and its dots per inch, across and down."""
+    try:
+        with Image.open(io.BytesIO(picture), formats=("PNG",)) as image:
+            across, down = image.info.get("dpi", (DPI, DPI))
+            if not (DPI / 4 <= across <= DPI * 8 and DPI / 4 <= down <= DPI * 8):
+                raise SealRefused("picture")
+            return image.convert("RGBA"), (float(across), float(down))
+    except (UnidentifiedImageError, OSError, ValueError):
+        raise SealRefused("picture") from None
 
 
 def seal_info(request: SealRequest) -> SealInfo:
@@ -160,9 +191,9 @@ def seal_info(request: SealRequest) -> SealInfo:
                 "name": request.name,
                 "cert_list_type": 1,
                 "cert_list": list(request.owner),
-                "create_date": request.made_at.astimezone(UTC),
-                "valid_start": request.valid_from.astimezone(UTC),
-                "valid_end": request.valid_to.astimezone(UTC),
+                "create_date": _second(request.made_at),
+                "valid_start": _second(request.valid_from),
+                "valid_end": _second(request.valid_to),
             },
             "picture": {
                 "type": "PNG",
@@ -172,6 +203,11 @@ def seal_info(request: SealRequest) -> SealInfo:
             },
         }
     )
+
+
+def _second(moment: datetime) -> datetime:
+    """GeneralizedTime in UTC, without fractions of a second (GB/T 38540-2020 writes YYYYMMDDHHMMSSZ)."""
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def build(request: SealRequest, maker: SealMaker) -> bytes:

@@ -1,9 +1,13 @@
-"""A seal maker of one's own for demonstration and test: an SM2 key that OpenSSL holds and uses in its own process."""
+"""Seal makers (制章者). `LocalSealMaker` is one of one's own for demonstration and test: an SM2 key that OpenSSL holds
+and uses in its own process. A real one is a class with the same two methods that asks the CA or the seal authority;
+it is named in the settings (``seal_maker = "module:Class"``) and served in a process of its own.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 USER_ID = "1234567812345678"  # GM/T 0009-2012, default user identity
@@ -58,6 +62,22 @@ class LocalSealMaker:
     def sign(self, data: bytes) -> bytes:
         """SM2-with-SM3 signature, DER. MakerFailed if OpenSSL cannot."""
         return _openssl(["dgst", "-sm3", *_ID, "-sign", str(self._key)], data)
+
+
+def verified(maker: bytes, signed: bytes, signature: bytes) -> bool:
+    """Whether ``signature`` (DER) is that of ``maker`` (certificate, DER) over ``signed``: SM2 with SM3, by OpenSSL."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key, sig = (Path(folder) / name for name in ("maker.der", "maker.pub", "signature"))
+        certificate.write_bytes(maker)
+        sig.write_bytes(signature)
+        try:
+            key.write_bytes(_openssl(["x509", "-inform", "DER", "-in", str(certificate), "-noout", "-pubkey"]))
+            _openssl(["dgst", "-sm3", *_ID, "-verify", str(key), "-signature", str(sig)], signed)
+        except MakerFailed as failed:
+            if failed.code != "openssl_failed":
+                raise
+            return False
+    return True
 
 
 def _openssl(arguments: list[str], data: bytes = b"") -> bytes:

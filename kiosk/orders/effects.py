@@ -31,6 +31,7 @@ LANES = {
     "ca.find": "ca",
     "ca.issue": "ca",
     "ca.confirm": "ca",
+    "seal.make": "ca",
     "ca.act": "ca",
     "pay.open": "money",
     "pay.watch": "money",

@@ -166,7 +166,7 @@ class Certificate(Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("order.id"))
     position: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(12), default="planned")
-    # planned adopted keyed issued written sealed confirmed; failed = a clerk has to look, the others of the order go on
+    # planned adopted keyed issued written seal_made sealed confirmed; failed = a clerk has to look, the others go on
     request_id: Mapped[str] = mapped_column(String(40), unique=True)
     token_serial: Mapped[str | None] = mapped_column(String(40))
     key_id: Mapped[str | None] = mapped_column(String(40))  # CKA_ID of the new pair, hex

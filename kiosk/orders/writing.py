@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from kiosk.orders import effects, journey
+from kiosk.orders import effects, journey, sealing
 from kiosk.orders.book import House
 from kiosk.orders.causes import work_of
 from kiosk.orders.models import Certificate, Order
@@ -23,7 +23,8 @@ CHAINS = {
         "adopted": "write.key",
         "keyed": "ca.issue",
         "issued": "write.certificate",
-        "written": "write.seal",
+        "written": "seal.make",
+        "seal_made": "write.seal",
         "sealed": "ca.confirm",
     },
     "same": {"planned": "token.unlock"},
@@ -31,7 +32,10 @@ CHAINS = {
     "look": {},
 }
 """By the kind of work: the effect that takes a certificate on from each of its states."""
-KINDS = ("token.next", "token.adopt", "token.unlock", "write.key", "ca.issue", "write.certificate", "write.seal")
+KINDS = (
+    "token.next", "token.adopt", "token.unlock",
+    "write.key", "ca.issue", "write.certificate", "seal.make", "write.seal",
+)  # fmt: skip
 """Effects that are called off when the order is given up."""
 ENDS = ("confirmed", "failed")
 
@@ -82,6 +86,8 @@ def go_on(session: Session, house: House, order: Order) -> None:
         kind = CHAINS[work_of(service)][certificate.state]
         if certificate.state == "planned" and offer.token == "blank":  # noqa: S105
             kind = "token.adopt" if certificate.token_serial else "token.next"
+        if kind == "seal.make" and sealing.wanted(house, order, certificate) is None:
+            kind = "write.seal"
         effects.enqueue(session, order, kind, str(certificate.position))
         return
     failed = [certificate for certificate in order.certificates if certificate.state == "failed"]

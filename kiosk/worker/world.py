@@ -100,6 +100,17 @@ class World:
         return self._child("reader", "kiosk.imaging.ocr:Reader", {}, memory_mb=2048, idle_exit=READER_IDLE)
 
     @property
+    def seal_maker(self) -> Child:
+        """Who signs electronic seals: the operator's connector; a key of one's own only where that is said, or among
+        simulators.
+        """
+        named = self.settings.seal_maker or ("local" if self.settings.simulators else "")
+        if named == "local":
+            options: dict[str, Any] = {"home": str(self.settings.secrets / "seal-maker")}
+            return self._child("seal_maker", "kiosk.imaging.seal_maker:LocalSealMaker", options)
+        return self._child("seal_maker", self._known("seal_maker", named), dict(self.settings.seal_maker_options))
+
+    @property
     def press(self) -> Child:
         return self._child("press", "kiosk.documents.press:Press", {})
 

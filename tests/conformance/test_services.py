@@ -88,8 +88,8 @@ def test_a_sixth_scheme_with_a_fee_of_its_own_and_the_query(customer: Customer, 
     assert "第六个办理方案" in customer.web.get("/?scheme=own").text
     report = walked(customer, outside, "own", "new", "wang")  # 王䶮: a rare character on every paper
     assert report["amount"] == CHEAP_NEW
-    width, height = outside.seal(report, customer.pins[customer.persona["token"]])
-    assert (round(width), round(height)) == (18, 18), "a square name seal, drawn from the name"
+    seal = outside.seal(report, customer.pins[customer.persona["token"]])
+    assert (seal.name, seal.kind, seal.size_mm) == (customer.persona["name"], 2, (18, 18)), "drawn from the name"
     customer.leave()
     assert customer.walk("szca", "query", "personal", 1, "", "wang")["outcome"] == "done"
     assert any("新办" in title and "已办完" in title for title in customer.page.articles)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from PIL import Image
 
 from kiosk.imaging import eseal
 from kiosk.imaging.eseal import SealRefused, SealRequest
-from kiosk.imaging.seal_maker import LocalSealMaker
+from kiosk.imaging.seal_maker import LocalSealMaker, verified
+from tests.ses_judge import judge
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +59,45 @@ def test_what_was_built_is_read_back(maker: LocalSealMaker, request_: SealReques
 
 
 @pytest.mark.conformance
-@pytest.mark.parametrize("spoiled", [False, True])
-def test_openssl_checks_the_signature(
-    maker: LocalSealMaker, request_: SealRequest, tmp_path: Path, spoiled: bool
-) -> None:
-    seal = eseal.parse(eseal.build(request_, maker))
-    (tmp_path / "maker.der").write_bytes(seal.maker)
-    run = ["openssl", "x509", "-inform", "DER", "-in", "maker.der", "-noout", "-pubkey"]
-    (tmp_path / "maker.pub").write_bytes(subprocess.run(run, cwd=tmp_path, capture_output=True, check=True).stdout)
-    (tmp_path / "signature").write_bytes(seal.signature)
-    signed = bytearray(seal.signed)
-    if spoiled:
-        signed[len(signed) // 2] ^= 1
-    verify = ["openssl", "dgst", "-sm3", "-sigopt", "distid:1234567812345678", "-verify", "maker.pub"]
-    done = subprocess.run([*verify, "-signature", "signature"], cwd=tmp_path, input=bytes(signed), capture_output=True)
-    assert (done.returncode == 0) is not spoiled
+def test_another_grammar_and_openssl_take_it(maker: LocalSealMaker, request_: SealRequest, tmp_path: Path) -> None:
+    found = judge(eseal.build(request_, maker), tmp_path)
+    assert (found.serial, found.name, found.kind) == (request_.serial, request_.name, 1)
+    assert (found.owner, found.size_mm) == (request_.owner, (42, 42))
+    assert found.valid == ("20260101000000Z", "20270101000000Z")
+
+
+@pytest.mark.conformance
+@pytest.mark.parametrize("part", ["picture", "name"])
+def test_one_changed_byte_is_told(maker: LocalSealMaker, request_: SealRequest, tmp_path: Path, part: str) -> None:
+    der = eseal.build(request_, maker)
+    told = eseal.parse(der)
+    at = der.index(told.picture) + 900 if part == "picture" else der.index(request_.name.encode()) + 2
+    spoiled = der[:at] + bytes([der[at] ^ 1]) + der[at + 1 :]
+    changed = eseal.parse(spoiled)
+    assert not verified(changed.maker, changed.signed, changed.signature)
+    with pytest.raises(AssertionError, match="signature"):
+        judge(spoiled, tmp_path)
+
+
+def test_a_picture_lies_on_whole_millimetres(request_: SealRequest) -> None:
+    with Image.open(io.BytesIO(request_.picture)) as picture:
+        odd = picture.crop((0, 0, 496, 470))
+        out = io.BytesIO()
+        odd.save(out, "PNG", dpi=(300, 300))
+    laid = eseal.whole_millimetres(out.getvalue())
+    across, down = eseal.size_mm(laid)
+    assert (round(across), round(down)) == (42, 40)
+    assert abs(across - 42) < 0.05
+    assert abs(down - 40) < 0.05
+    assert eseal.whole_millimetres(laid) == laid
+
+
+@pytest.mark.parametrize("dpi", [(1, 1), (90_000, 90_000)])
+def test_a_picture_of_impossible_size_is_refused(dpi: tuple[int, int]) -> None:
+    out = io.BytesIO()
+    Image.new("RGBA", (400, 400)).save(out, "PNG", dpi=dpi)
+    with pytest.raises(SealRefused, match="picture"):
+        eseal.whole_millimetres(out.getvalue())
 
 
 def test_the_key_is_private_and_kept(tmp_path: Path) -> None:

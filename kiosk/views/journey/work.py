@@ -31,6 +31,7 @@ TITLES = {
     "write.key": "在 UKey 里生成新密钥",
     "ca.issue": "证书机构签发证书",
     "write.certificate": "写入证书并核对",
+    "seal.make": "制作电子签章",
     "write.seal": "写入电子签章",
     "ca.confirm": "启用新证书",
     "ca.act": "证书机构办理",
@@ -44,8 +45,8 @@ def _kinds(order: Order) -> list[str]:
     """The effects of this order's work, in their order."""
     service, offer = house().offer(order)[1:]
     kinds = list(dict.fromkeys(writing.CHAINS[work_of(service)].values()))
-    if offer.seal is None and "write.seal" in kinds:
-        kinds.remove("write.seal")
+    if offer.seal is None:
+        kinds = [kind for kind in kinds if kind not in ("seal.make", "write.seal")]
     if offer.token == "blank":  # noqa: S105
         kinds.insert(0, "token.adopt")
         if len(order.certificates) > 1:

@@ -13,8 +13,10 @@ from kiosk.catalogue import Kind, Operation
 from kiosk.db import now
 from kiosk.hardware.errors import DeviceError, PinIncorrect
 from kiosk.hardware.health import Level
-from kiosk.orders import causes, fulfil, money, people
+from kiosk.imaging.seal_maker import MakerFailed
+from kiosk.orders import causes, fulfil, money, people, sealing
 from kiosk.orders.invalid import Invalid
+from kiosk.orders.models import Certificate
 from kiosk.orders.prefill import answers
 from kiosk.worker.effects.writing import subject_of
 from kiosk.worker.outcomes import Done, Handler, Job, Outcome
@@ -30,7 +32,8 @@ MAX_SKEW = 300  # seconds; beyond it neither side believes the other's signature
 @dataclass(frozen=True)
 class Look:
     """What has to be looked at for one order. ``channels``: ways to pay, none when nothing costs; ``only_unit``: number
-    of the enterprise that may have one unit certificate alone; ``faults``: known already.
+    of the enterprise that may have one unit certificate alone; ``faults``: known already; ``seal``: an electronic seal
+    is to be made.
     """
 
     order_id: int
@@ -41,6 +44,7 @@ class Look:
     channels: tuple[str, ...]
     only_unit: str | None
     faults: tuple[str, ...]
+    seal: bool = False
 
 
 class Preflight(Handler):
@@ -65,6 +69,7 @@ class Preflight(Handler):
             channels=tuple(offer.payments) if job.order.amount else (),
             only_unit=number if job.order.kind == Kind.unit else None,
             faults=tuple(named),
+            seal=sealing.wanted(job.house, job.order, Certificate(position=0)) is not None,
         )
         return {}, look
 
@@ -92,6 +97,8 @@ class Preflight(Handler):
         if inputs.serial:
             look(lambda: self._token(world, pins, inputs))
         look(lambda: self._ca(world))
+        if inputs.seal:
+            look(lambda: self._seal_maker(world))
         if inputs.only_unit:
             look(lambda: self._only_unit(world, inputs.only_unit or ""))
         look(lambda: self._printer(world))
@@ -131,6 +138,13 @@ class Preflight(Handler):
     def _ca(world: World) -> str | None:
         skew = abs((world.ca.clock() - now()).total_seconds())
         return "clock_skew" if skew > world.settings.max_clock_skew else None
+
+    @staticmethod
+    def _seal_maker(world: World) -> str | None:
+        try:
+            return None if world.seal_maker.call("certificate", deadline=15) else "seal_maker_silent"
+        except (DeviceError, MakerFailed):
+            return "seal_maker_silent"
 
     @staticmethod
     def _printer(world: World) -> str | None:

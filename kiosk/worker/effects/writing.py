@@ -8,17 +8,14 @@ only then the CA hears that the old certificate is superseded. Nothing is ever d
 from __future__ import annotations
 
 import hashlib
-import io
 import secrets
 from typing import Any
 
-from PIL import Image
 from sqlalchemy import select
 
 from kiosk.ca.connector import CaUnreachable
 from kiosk.ca.subject import Document, Subject
 from kiosk.db import now
-from kiosk.documents import fonts
 from kiosk.hardware.errors import (
     DeviceError,
     KeyMissing,
@@ -40,7 +37,6 @@ from kiosk.worker.world import World
 
 WAIT, LONG_WAIT = 0.7, 30.0  # seconds between two looks for the UKey or the PIN; after PRESENT seconds nobody is there
 PRESENT = 15 * 60.0
-SEAL_LIMIT = 200 * 1024  # bytes of a seal's picture on a UKey
 
 DOCUMENTS = {
     "id_card": Document.ID_CARD,
@@ -236,71 +232,3 @@ class WriteCertificate(TokenHandler):
     def conclude(self, job: Job, done: Done) -> None:
         certificate_of(job).state = "written"
         writing.go_on(job.session, job.house, job.order)
-
-
-class WriteSeal(TokenHandler):
-    """The captured seal or signature onto the UKey, beside the certificate it belongs to; or one drawn from the
-    holder's name, where that type was chosen.
-    """
-
-    kind = "write.seal"
-
-    def plan(self, job: Job) -> tuple[dict[str, Any], Any]:
-        certificate = certificate_of(job)
-        _, _, offer = job.house.offer(job.order)
-        found = journey.newest_pictures(job.order).get(journey.seal_code(offer)) if offer.seal else None
-        wanted = found is not None and found.cutout is not None and certificate.position == 0
-        picture = job.house.get_file(job.order, found.cutout) if wanted and found and found.cutout else None
-        template = None if picture else self._template(job, certificate)
-        inputs = {
-            "order": job.order.id,
-            "wait": waiting(job),
-            "token": certificate.token_serial,
-            "label": f"SEAL-{(certificate.serial or '')[:24]}",
-            "picture": picture,
-            "template": template,
-        }
-        kind = "captured" if picture else "template" if template else "none"
-        return {"token": certificate.token_serial, "seal": kind}, inputs
-
-    @staticmethod
-    def _template(job: Job, certificate: Certificate) -> tuple[str, str] | None:
-        """(family, name) of a seal to be drawn; None when the order wants none."""
-        _, _, offer = job.house.offer(job.order)
-        chosen = journey.answers(job.house, job.order, job.house.data(job.order)).get("seal_type")
-        if offer.seal is None or chosen not in offer.seal.drawn_for:
-            return None
-        family = "unit" if offer.seal.capture == "unit_seal" else "personal"
-        return family, subject_of(job, certificate.position).name
-
-    def perform(self, world: World, pins: Pins, inputs: Any) -> Outcome:
-        nothing = inputs["picture"] is None and inputs["template"] is None
-        return Done() if nothing else super().perform(world, pins, inputs)
-
-    def act(self, world: World, pin: str, inputs: Any) -> Outcome:
-        data = inputs["picture"]
-        if data is None:
-            family, name = inputs["template"]
-            face = fonts.font_file(fonts.SERIF, bold=True)
-            if face is None:
-                return Failed("fonts_missing")
-            data = world.inspector.call("template_seal", deadline=20, family=family, name=name, face=face)
-        if len(data) > SEAL_LIMIT:
-            data = _shrunk(data)
-        world.ukey.call("write_object", deadline=30, serial=inputs["token"], pin=pin, label=inputs["label"], data=data)
-        return Done({"bytes": len(data)})
-
-    def conclude(self, job: Job, done: Done) -> None:
-        certificate_of(job).state = "sealed"
-        writing.go_on(job.session, job.house, job.order)
-
-
-def _shrunk(png: bytes) -> bytes:
-    """The picture halved until it fits; our own cut-out, so nothing hostile is decoded here."""
-    while len(png) > SEAL_LIMIT:
-        with Image.open(io.BytesIO(png)) as picture:
-            half = picture.resize((max(picture.width // 2, 1), max(picture.height // 2, 1)))
-        out = io.BytesIO()
-        half.save(out, "PNG", optimize=True)
-        png = out.getvalue()
-    return png
