@@ -74,7 +74,8 @@ class Drill:
         ways: tuple[int, ...] | None = None,
         channels: tuple[str, str] = ("wechat", "alipay"),
     ) -> None:
-        self.home, self.orders, self.channels, self.pos_ways = home, orders, channels, POS
+        self.home, self.orders, self.channels = home, orders, channels
+        self.pos_ways: tuple[int, ...] = POS
         self.seed = int(os.environ.get("CHAOS_SEED", "20261121"))
         self.ways = ways or tuple(range(20))
         home.mkdir(parents=True)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from kiosk.db import db
 from kiosk.orders import fulfil
 from kiosk.orders.models import Order, Payment, Refund
-from kiosk.orders.states import PaymentState, State
+from kiosk.orders.states import State
 from tests.kill.money_drill import Drill
 from tests.kill.money_judge import Judge
 from tests.kill.money_mutants import give_back_only_money
@@ -46,13 +46,14 @@ def judged(drill: Drill, told: Told) -> Judge:
 def summary(drill: Drill, judge: Judge, injected: dict[str, int], found: list[str]) -> str:
     died = Counter(drill.kills.read_text().split())
     states = Counter(str(order.state) for order in judge.orders)
-    paid = Counter(db.session.scalars(select(Payment.order_id).where(Payment.state == PaymentState.SUCCEEDED)))
+    attempts = db.session.scalar(select(func.count()).select_from(Payment))
+    backs = Counter(str(reason) for reason in db.session.scalars(select(Refund.reason)))
     lines = [
         f"money under chaos, seed {drill.seed}: {len(judge.orders)} orders, "
         + ", ".join(f"{count} {state}" for state, count in sorted(states.items())),
         f"{sum(injected.values())} faults of the gateways ({', '.join(sorted(injected))}); "
-        f"{sum(count > 1 for count in paid.values())} orders paid twice, "
-        f"{db.session.scalar(select(func.count()).select_from(Refund))} refunds; {died.total()} deaths of the worker",
+        f"{attempts} attempts to pay, {backs.total()} refunds ({backs['surplus']} of them surplus money); "
+        f"{died.total()} deaths of the worker",
         f"{'died at':<20}{'begun':>7}{'acted':>7}{'ended':>7}",
     ]
     for kind in KINDS:

@@ -25,7 +25,7 @@ from kiosk.worker.outcomes import Again, Done, Failed, Handler, Job, Outcome, Un
 from kiosk.worker.pins import Pins
 from kiosk.worker.world import World
 
-POLL = 1.5  # seconds between two questions about an open trade
+POLL = 1.0  # seconds between two questions about an open trade
 
 
 @dataclass(frozen=True)
