@@ -90,6 +90,7 @@ def test_a_key_is_registered_and_stands_for_the_code(app: Flask, desk: Desk) -> 
     member, other = make(app, "wang", "auditor"), make(app, "zhao", "clerk")
     desk.with_code(member)
     desk.page.click("form.office-me a")
+    assert not desk.page.is_visible("[data-key-failed]")
     desk.page.fill("[name=label]", "办公室的密钥")
     with desk.page.expect_navigation():
         desk.page.click("[data-key-button]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import threading
 import time
 
@@ -16,7 +17,7 @@ from kiosk.orders.models import Certificate, Effect, Material, Order, Paper, Pay
 from kiosk.orders.states import EffectState, PaymentState, State
 from kiosk.worker import health
 from kiosk.worker.world import World
-from tests.clerk.staff import FORM, Member, house_of, open_order, order_row
+from tests.clerk.staff import FORM, Member, house_of, make, open_order, order_row
 
 
 def task_of(app: Flask, number: str, kind: str, subject: str = "", **facts: object) -> int:
@@ -277,12 +278,19 @@ def test_a_refused_picture_is_accepted_against_the_original(app: Flask, staff: d
     browser = staff["clerk"].browser()
     page = browser.text(f"/orders/{number}")
     assert "采用这张图片" in page
-    assert browser.get(f"/orders/{number}/picture/1").data == b"\x89PNG picture"
+    assert "/picture/" not in page
+    assert browser.get(f"/orders/{number}/picture/1").status_code == 403
+    shown = browser.post(f"/orders/{number}/show", reason="customer_asked").get_data(as_text=True)
+    (address,) = re.findall(r'src="(/admin/orders/[^"]+)"', shown)
+    assert browser.client.get(address).data == b"\x89PNG picture"
+    assert [body.get("picture") for body in events(app, "personal.shown")] == [None, 1]
+    for other in (make(app, "clerk.two", "clerk"), staff["reviewer"]):
+        assert other.browser().client.get(address).status_code == 403
     browser.post(f"/orders/{number}/do/accept_material", reason="original_checked", material="licence")
     with app.app_context():
         assert db.session.query(Material).one().state == "kept"
-    other = open_order(app)
-    assert browser.get(f"/orders/{other}/picture/1").status_code == 404
+    elsewhere = open_order(app)
+    assert browser.client.get(address.replace(number, elsewhere)).status_code == 404
 
 
 def test_out_of_service_is_said_on_the_first_page(app: Flask, staff: dict[str, Member]) -> None:

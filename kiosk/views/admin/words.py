@@ -27,6 +27,9 @@ STEPS: dict[str, Any] = {
     "seal": _l("采集公章或签名"),
     "warning": _l("请再想一想"),
     "check": _l("核对信息"),
+    "submitted": _l("提交审核"),
+    "reviewed": _l("审核通过"),
+    "review": _l("审核通过"),
 }
 
 

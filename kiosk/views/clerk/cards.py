@@ -45,7 +45,7 @@ def panel(enrolling: bool = False) -> Panel | None:
     said = session.pop("card_said", "")
     seen = desk_cards.look(db.session())
     if not seen.watched:
-        return Panel("stuck", texts.say(texts.REFUSALS, "worker_silent"))
+        return Panel("stuck", texts.say(texts.REFUSALS, "worker_silent"), True)
     code = "" if enrolling and seen.present else desk_sign_in.refusal(house(), request.remote_addr or "")
     if seen.present and not seen.fingerprint:
         code = seen.code or "card_reading"

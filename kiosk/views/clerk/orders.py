@@ -8,7 +8,7 @@ from flask import flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from kiosk.db import db, write
-from kiosk.orders import desk, desk_routes, journey, prefill, search
+from kiosk.orders import desk, desk_routes, journey, prefill, review, search
 from kiosk.orders.desk import ACTS
 from kiosk.orders.desk_acts import DeskRefused
 from kiosk.orders.desk_models import Clerk
@@ -17,7 +17,7 @@ from kiosk.orders.states import State
 from kiosk.privacy import VaultError, mask_name, mask_number, mask_phone
 from kiosk.views import visit
 from kiosk.views.clerk.guard import ALL, me, page
-from kiosk.views.clerk.reviews import order_of
+from kiosk.views.clerk.reviews import order_of, picture_key
 from kiosk.views.clerk.signing import refused
 from kiosk.views.frame import house
 from kiosk.views.language import gettext as _
@@ -70,7 +70,9 @@ def masked(name: str, value: str) -> str:
     return value if len(value) <= 4 else value[:3] + "*" * min(len(value) - 3, 12)
 
 
-def _draw(order: Order, shown: bool = False) -> str:
+def _draw(order: Order, reason: str = "") -> str:
+    """The page; with the reason somebody gave for looking, unmasked and with the pictures."""
+    shown = bool(reason)
     clerk = me()
     acts = [ACTS[code] for code in OFFERED if set(ACTS[code].roles) & set(clerk.roles) and _fits(order, code)]
     labels: dict[str, Any] = {}
@@ -89,6 +91,9 @@ def _draw(order: Order, shown: bool = False) -> str:
         acts=acts,
         labels=labels,
         refusable=refusable,
+        titles=review.materials(house(), order) if refusable or shown else {},
+        pictures=[one for one in journey.newest_pictures(order).values() if one.picture] if shown else [],
+        picture_key=picture_key(order.number, reason) if shown else "",
         unseen=desk_routes.unseen(house(), order) if any(act.code == "vouch" for act in acts) else {},
         ways=desk_routes.ways(house(), order) if any(act.code == "route" for act in acts) else {},
         show_reasons=SHOW_REASONS,
@@ -123,7 +128,7 @@ def show_personal(number: str) -> str | Response:
         return redirect(url_for(".order", number=number), 303)
     with write() as session:
         house().log(session, "personal.shown", {"clerk": name, "reason": reason}, order_of(session, number))
-    return _draw(order_of(db.session(), number), shown=True)
+    return _draw(order_of(db.session(), number), reason)
 
 
 @page("/orders/<number>/do/<code>", "clerk", "finance", post=True)

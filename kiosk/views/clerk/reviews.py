@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
+from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.db import db, write
@@ -96,19 +97,46 @@ def _reasons(form: Mapping[str, str]) -> dict[str, str]:
 
 @page("/orders/<number>/picture/<int:material>", "reviewer", "clerk")
 def picture(number: str, material: int) -> Response:
-    """A sealed picture of an order's material, for this answer only; outside a review each look is journalled."""
+    """A sealed picture of an order's material, for this answer only: in a review for its reviewers, else only by the
+    key that the page behind 显示个人信息 holds, and journalled.
+    """
     name = me().name
     order = order_of(db.session(), number)
     found = db.session.get(Material, material)
     digest = (found.shown or found.picture) if found is not None and found.order_id == order.id else None
     if digest is None:
         raise NotFound
+    reviewing = "reviewer" in me().roles and review.open_level(house(), order) is not None
+    reason = "review" if reviewing else shown_why(number, request.args.get("key", ""))
+    if not reason:
+        raise Forbidden
     try:
         content = house().get_file(order, digest)
     except VaultError as error:
         raise NotFound from error
-    if review.open_level(house(), order) is None:
+    if not reviewing:
         with write() as session:
-            body = {"clerk": name, "reason": "original_checked", "picture": material}
+            body = {"clerk": name, "reason": reason, "picture": material}
             house().log(session, "personal.shown", body, order_of(session, number))
     return Response(content, mimetype="image/jpeg" if content[:2] == b"\xff\xd8" else "image/png")
+
+
+KEY_LIFE = 300  # seconds the pictures of a page that was shown can be loaded
+
+
+def _keys() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(str(current_app.secret_key), salt="shown pictures")
+
+
+def picture_key(number: str, reason: str) -> str:
+    """What the page of an order holds after somebody said why he looks: opens its pictures for him, for minutes."""
+    return _keys().dumps([number, me().name, reason])
+
+
+def shown_why(number: str, key: str) -> str:
+    """The reason that was given; empty when the key is not for this order and clerk, or too old."""
+    try:
+        order, name, reason = _keys().loads(key, max_age=KEY_LIFE)
+    except (BadData, ValueError):
+        return ""
+    return str(reason) if (order, name) == (number, me().name) else ""
