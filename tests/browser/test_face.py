@@ -190,8 +190,22 @@ def test_time_out_asks_and_then_wipes(visitor: Entrance, everything: dict[str, S
     expect(page.locator("#timeout")).to_be_visible()
     page.clock.run_for(31_000)
     page.wait_for_url(eyes.stage.url + "/")
+    expect(page.locator("#main")).to_contain_text("长时间没有操作，已为您退出")
+    expect(page.locator("#main")).to_contain_text("请取走您的身份证、UKey 和原件")
     page.go_back()
     expect(page.locator("#step")).to_have_count(0)
+
+
+def test_an_idle_first_page_goes_to_rest_and_a_tap_opens_it(visitor: Entrance, everything: dict[str, Scene]) -> None:
+    eyes = visitor()
+    eyes.page.clock.install()
+    page = eyes.open(everything["home"])
+    page.clock.run_for(92_000)
+    page.wait_for_url("**/welcome")
+    page.touchscreen.tap(540, 700)
+    page.wait_for_url(eyes.stage.url + "/")
+    expect(page.locator("h1")).to_have_text("请选择要办理的业务")
+    assert eyes.complaints == []
 
 
 def test_back_shows_nothing_after_leaving(visitor: Entrance, stage: Stage) -> None:

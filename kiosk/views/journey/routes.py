@@ -126,11 +126,13 @@ def leave() -> BaseResponse:
     """退出: wipe session, screen and what was filled in; what is paid goes on."""
     order = visit.order()
     paid = order is not None and order.state not in (State.DRAFT, State.VOID)
-    left_token = order is not None and bool(house().data(order).get("token"))
+    used = order is not None and bool({"card", "token"} & house().data(order).keys())
     visit.wipe()
     visit.nudge()
     if paid and order is not None and order.state != State.DONE:
         flash(_("业务仍在办理，可凭身份证在本机继续。"))
-    if left_token:
+    if request.form.get("reason") == "timeout":
+        flash(_("长时间没有操作，已为您退出。未付款的内容已清除。"))
+    if used:
         flash(_("请取走您的身份证、UKey 和原件。"))
     return redirect(url_for("home.index"), 303)
