@@ -31,6 +31,7 @@ ROOMS = {
     "review": "kiosk.orders.cli:review",
     "reconcile": "kiosk.worker.money_cli:reconcile",
     "invoice": "kiosk.worker.money_cli:invoice",
+    "notices": "kiosk.worker.notices_cli:notices",
     "merchant": "kiosk.worker.money_cli:merchant",
     "fleet": "kiosk.worker.fleet_cli:fleet",
 }

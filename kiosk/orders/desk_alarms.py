@@ -10,10 +10,11 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from kiosk.db import now
+from kiosk.fleet.models import FleetKiosk, FleetStatus
 from kiosk.orders import standing
 from kiosk.orders.models import DeviceHealth, Task
 
@@ -35,6 +36,8 @@ SILENT = dt.timedelta(minutes=3)
 """A worker that has probed nothing for so long is down itself."""
 HOLD = dt.timedelta(seconds=60)
 """A device has to be down, or well again, for so long before it is told: it may be a cable that is being moved."""
+UNHEARD = dt.timedelta(minutes=5)
+"""After so long without a report the centre takes a kiosk to be down."""
 MOST_TASKS = 50
 
 
@@ -62,8 +65,8 @@ class Kept:
 
 
 def current(session: Session, task_minutes: int) -> list[Alarm]:
-    """Every alarm of this kiosk as the database knows it now."""
-    return [*_devices(session), *_stock(session), *_tasks(session, task_minutes)]
+    """Every alarm of this kiosk as the database knows it now; at the centre, the kiosks that are not heard of."""
+    return [*_devices(session), *_stock(session), *_tasks(session, task_minutes), *_kiosks(session)]
 
 
 def _devices(session: Session) -> Iterable[Alarm]:
@@ -89,6 +92,17 @@ def _tasks(session: Session, minutes: int) -> Iterable[Alarm]:
     for task in session.scalars(query):
         about = f"（业务单{task.order.number}）" if task.order else ""
         yield Alarm(f"task.{task.id}", "task", f"待办{task.id}号超过{minutes}分钟没有处理{about}")
+
+
+def _kiosks(session: Session) -> Iterable[Alarm]:
+    """Paired kiosks that have said nothing for a while: off, broken, or cut off. (A kiosk's own tables hold none.)"""
+    limit = now() - UNHEARD
+    query = select(FleetKiosk, FleetStatus.seen_at).join(FleetStatus, FleetStatus.kiosk == FleetKiosk.kiosk)
+    query = query.where(FleetKiosk.revoked_at.is_(None), FleetKiosk.paired_at < limit)
+    query = query.where(or_(FleetStatus.seen_at.is_(None), FleetStatus.seen_at < limit)).order_by(FleetKiosk.kiosk)
+    for row, _seen in session.execute(query.limit(MOST_TASKS)):
+        place = f"（{row.place}）" if row.place else ""
+        yield Alarm(f"kiosk.{row.kiosk}", "kiosk", f"自助机{row.kiosk}{place}没有联系")
 
 
 # -- what is told ---------------------------------------------------------------------------------
@@ -119,7 +133,7 @@ def _due(known: Kept, moment: dt.datetime, repeat: dt.timedelta) -> bool:
 
 
 def _lasted(known: Kept, since: dt.datetime, moment: dt.datetime) -> bool:
-    return known.kind in ("task", "stock") or moment - since >= HOLD
+    return known.kind in ("task", "stock", "kiosk") or moment - since >= HOLD
 
 
 def words(place: str, raised: list[str], cleared: list[str], most: int = 6) -> str:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
-from kiosk.views.admin import catalogue, fleet, fleet_orders, fleet_reviews, records, security_keys, sessions, staff
+from kiosk.views.admin import (
+    catalogue,
+    fleet,
+    fleet_orders,
+    fleet_reviews,
+    notices,
+    records,
+    security_keys,
+    sessions,
+    staff,
+)
 from kiosk.views.clerk import signing
 from kiosk.views.clerk.guard import Page, open_blueprint
 
 FLEET = (fleet, fleet_orders, fleet_reviews)
-SHARED = (signing, security_keys, sessions, staff, catalogue)
+SHARED = (signing, security_keys, sessions, staff, notices, catalogue)
 """Rooms whose pages the centre has as a kiosk has them."""
 AUDITING = ("audit", "verify", "export")
 

@@ -12,6 +12,7 @@ from kiosk.db import db, now, write
 from kiosk.fleet import commands, overview, pairing
 from kiosk.fleet.models import FleetFault
 from kiosk.fleet.overview import Machine
+from kiosk.orders.clerks import EVERY_HALL
 from kiosk.orders.standing import OUT_REASONS
 from kiosk.views.clerk.guard import ALL, me, page
 from kiosk.views.clerk.signing import refused
@@ -24,7 +25,7 @@ DOES = ("out", "in", "restart", "self_test", "logs")
 
 def my_hall() -> str | None:
     """The hall whose kiosks and orders this clerk sees; None for every hall (his own is the centre)."""
-    return None if me().hall == house().settings.hall else me().hall
+    return None if me().hall in (EVERY_HALL, house().settings.hall) else me().hall
 
 
 def machine_of(kiosk: str) -> Machine:
