@@ -34,6 +34,7 @@ ROOMS = {
     "notices": "kiosk.worker.notices_cli:notices",
     "merchant": "kiosk.worker.money_cli:merchant",
     "fleet": "kiosk.worker.fleet_cli:fleet",
+    "voice": "kiosk.views.voice_cli:voice",
 }
 audit = AppGroup("audit", help="The journal and its hash chain.")
 orders = AppGroup("order", help="Orders and their time lines.")

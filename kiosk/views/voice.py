@@ -56,7 +56,8 @@ def _folder() -> Path:
     return home / "voice"
 
 
-def _find(language: str, slot: str) -> Path | None:
+def find(language: str, slot: str) -> Path | None:
+    """The recording of a slot in a language; None when there is none."""
     paths = (_folder() / language / f"{slot}{ending}" for ending in FORMATS)
     return next((path for path in paths if path.is_file()), None)
 
@@ -70,7 +71,7 @@ def spoken(slot: str) -> dict[str, Any] | None:
     """``{"text", "source"}`` of a page; ``source`` is empty without a recording. None where nothing is said."""
     if slot not in CAPTIONS:
         return None
-    found = _find(locale(), slot)
+    found = find(locale(), slot)
     source = url_for("voice.prompt", language=locale(), slot=slot, v=int(found.stat().st_mtime)) if found else ""
     return {"text": _(CAPTIONS[slot]), "source": source}
 
@@ -78,7 +79,7 @@ def spoken(slot: str) -> dict[str, Any] | None:
 @blueprint.get("/voice/<language>/<slot>")
 def prompt(language: str, slot: str) -> Response:
     """The recording of one page."""
-    found = _find(language, slot) if language in ("zh", "en") and slot in CAPTIONS else None
+    found = find(language, slot) if language in ("zh", "en") and slot in CAPTIONS else None
     if found is None:
         abort(404)
     return send_file(found, mimetype=FORMATS[found.suffix])

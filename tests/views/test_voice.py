@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from kiosk.views.journey.pages import PAGES
 from kiosk.views.voice import CAPTIONS
+from kiosk.views.voice_cli import voice as command
 from tests.browser.stage import Scene, Stage
 from tests.views.conftest import Visit
 
@@ -58,3 +60,11 @@ def test_each_step_speaks_for_itself(stage: Stage, visit: Visit) -> None:
     with client.session_transaction() as session:
         session["voice"] = True
     assert CAPTIONS["term"] in client.get(scene.path).text
+
+
+def test_the_command_lists_what_is_to_be_recorded(stage: Stage, recordings: Path) -> None:
+    (recordings / "zh" / "home.ogg").write_bytes(b"OggS")
+    with stage.app.app_context():
+        said = CliRunner().invoke(command).output
+    assert "home         zh     " + CAPTIONS["home"] in said
+    assert len(said.splitlines()) == len(CAPTIONS) + 1
