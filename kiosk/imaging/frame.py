@@ -17,6 +17,7 @@ from kiosk.imaging.sheet import find_sheet, whole
 
 WORK = 150 / 25.4  # pixels per mm of the working frame: half of a 300-dpi scan, which makes halving exact
 A4 = (210.0, 297.0)
+LARGEST = 440.0  # mm, no scanner's glass is longer: such a resolution is not believed
 LETTER = 215.9  # mm, the width of most flat-bed scanners
 
 
@@ -68,7 +69,7 @@ def frame(decoded: Decoded, dpi: float | None) -> Frame:
     own = own_sheet.find(decoded.rgb)
     if own is not None:
         return replace(_from_corners(decoded.rgb, own.corners), paper=own.paper)
-    if dpi:
+    if dpi and max(decoded.rgb.shape[:2]) / dpi * 25.4 < LARGEST:
         return _from_scan(decoded.rgb, float(dpi))
     scale, sure = _scale(decoded)
     if sure and scale:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from kiosk.imaging import boxes, optics, strokes
+from kiosk.imaging import boxes, optics, repeat, strokes
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.finding import BORDER_MM, FINE, Finding
 from kiosk.imaging.frame import WORK, Frame
@@ -14,19 +14,24 @@ from kiosk.imaging.strokes import Marks
 from kiosk.imaging.verdict import Label
 
 FAINT = 0.37
+FAINT_GAIN = 2.2
 BLUR_MM = 0.19
-ECHO_SEAL = 5.0
-ECHO_PEN = 8.8
+PARTNERS = 0.945
+PALER = 0.024
+PALER_SEAL = 0.04  # patches of less ink are paler, too
 
 
 def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     """Judge what a person put into the box; None if nothing is there."""
-    cell, _lines = boxes.split_by_line(page, cell)
+    if not frame.paper:
+        cell, _lines = boxes.split_by_line(page, cell)
     marks = strokes.split(page, cell, frame.valid)
     own = _main(marks)
     if own is None:
-        marks = strokes.split(page, cell, frame.valid, faint=True)
-        own = _main(marks, 5.0)
+        marks = strokes.split(page, cell, frame.valid, FAINT_GAIN)
+        own = _main(marks, 4.0)
+        if own is not None and not marks.coloured and _watermark(page, marks, own):
+            own = None
     if own is None:
         return None
     found = Finding()
@@ -39,7 +44,6 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     found.measures["coloured"] = float(marks.red)
     _place(found, frame, cell, (left, top))
     _print_under(found, marks, own)
-    _lines_under(found, marks, own)
     _ink(found, frame, (left, top))
     _several(found, marks, own)
     _whole(found, marks, own)
@@ -47,19 +51,22 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     return found
 
 
-def _main(marks: Marks, least_mm2: float = 1.5) -> Pixels | None:
+def _watermark(page: Layout, marks: Marks, own: Pixels) -> bool:
+    """True if what was found is paler than even faint ink is, or broader than a pen writes."""
+    x, y = round(marks.left * WORK), round(marks.top * WORK)
+    strong = page.ink[y : y + own.shape[0], x : x + own.shape[1]].max(axis=2)[own > 0]
+    far = cv2.distanceTransform(own, cv2.DIST_L2, 3)[own > 0]
+    return float(np.percentile(strong, 90)) < 28 or float(np.percentile(far, 95)) > 0.75 * WORK
+
+
+def _main(marks: Marks, least_mm2: float = 2.0) -> Pixels | None:
     """The own ink without specks; None when less than a short stroke is left."""
-    if least_mm2 > 2:
-        inner = np.zeros_like(marks.own)
-        inner[8:-8, 8:-8] = 255
-        marks.own = cv2.morphologyEx(cv2.bitwise_and(marks.own, inner), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     joined = cv2.dilate(marks.own, np.ones((25, 25), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     inked = np.bincount(labels[marks.own > 0], minlength=count) / WORK**2
     keep = (np.maximum(stats[:, 2], stats[:, 3]) - 24 > 4.0 * WORK) & (inked > least_mm2)
+    keep &= (np.minimum(stats[:, 2], stats[:, 3]) - 24 > 1.5 * WORK) | (inked > 6.0)
     keep[0] = False
-    if not marks.coloured:
-        keep &= stats[:, 3] - 24 > 5.4 * WORK  # lower than any signature: a line of print
     if not keep.any():
         return None
     out: Pixels = marks.own * keep[labels].astype(np.uint8)
@@ -75,20 +82,37 @@ def _place(found: Finding, frame: Frame, cell: Cell, corner: tuple[float, float]
 
 
 def _print_under(found: Finding, marks: Marks, own: Pixels) -> None:
-    """Square millimetres of own ink inside the boxes of print, and of print that own ink touches."""
-    over = 0.0
-    for x0, y0, x1, y1 in marks.words:
-        over += float((own[y0:y1, max(0, x0 - 3) : x1 + 3] > 0).sum())
+    """Print (mm²) and rules (mm) that own ink lies on or nearly encloses."""
     near = cv2.dilate(own, np.ones((5, 5), np.uint8))
-    touched = float((cv2.bitwise_and(near, marks.text) > 0).sum())
-    found.measures["over_print_mm2"] = over / WORK**2
-    found.measures["print_touched_mm2"] = touched / WORK**2
+    text = _lines_of_print(marks.text)
+    hull = _hulls(own)
+    touched, held = cv2.bitwise_and(near, text), cv2.bitwise_and(hull, text)
+    found.measures["print_touched_mm2"] = cv2.countNonZero(touched) / WORK**2
+    found.measures["print_held_mm2"] = cv2.countNonZero(held) / WORK**2
+    found.measures["rule_mm"] = cv2.countNonZero(cv2.bitwise_and(near, marks.rules)) / WORK**2 / 0.35
 
 
-def _lines_under(found: Finding, marks: Marks, own: Pixels) -> None:
-    """Millimetres along which own ink meets a rule in the box."""
-    near = cv2.dilate(own, np.ones((5, 5), np.uint8))
-    found.measures["rule_mm"] = float((cv2.bitwise_and(near, marks.rules) > 0).sum()) / WORK**2 / 0.35
+def _lines_of_print(text: Pixels) -> Pixels:
+    """The print without stray strokes: clusters (joined over 2 mm) of at least 2.5 mm² of ink."""
+    joined = cv2.dilate(text, np.ones((11, 11), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    inked = np.bincount(labels[text > 0], minlength=count) / WORK**2
+    keep = (inked > 2.5) & (stats[:, 2] - 10 > 3.5 * WORK)
+    keep[0] = False
+    out: Pixels = text * keep[labels].astype(np.uint8)
+    return out
+
+
+def _hulls(own: Pixels) -> Pixels:
+    """The convex outline of each cluster (joined over 3 mm) of own ink, filled."""
+    joined = cv2.dilate(own, np.ones((19, 19), np.uint8))
+    count, labels = cv2.connectedComponents(joined, connectivity=8)
+    out: Pixels = np.zeros_like(own)
+    for k in range(1, count):
+        points = cv2.findNonZero(((labels == k) & (own > 0)).astype(np.uint8))
+        if points is not None:
+            cv2.fillConvexPoly(out, cv2.convexHull(points), 255)
+    return out
 
 
 def _ink(found: Finding, frame: Frame, corner: tuple[float, float]) -> None:
@@ -108,62 +132,25 @@ def _ink(found: Finding, frame: Frame, corner: tuple[float, float]) -> None:
     slope = cv2.magnitude(gx, gy)
     steep = slope[slope > 0.25 * float(slope.max())]
     found.measures["blur_mm"] = solid / max(1.0, float(np.percentile(steep, 85))) / 2.5066 / FINE if steep.size else 9.0
-    found.measures["echo"] = _echo(strong, solid)
-
-
-def _echo(strong: Pixels, solid: float) -> float:
-    """How much the ink repeats itself some millimetres away: the peak of its power cepstrum over the spread.
-
-    A double strike is the mark plus its copy; the copy writes a ripple into the spectrum's logarithm.
-    """
-    step = FINE / 6
-    small = cv2.resize(strong, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA).astype(np.float32)
-    small = np.clip(small / max(solid, 1), 0, 1)
-    side = 256 if max(small.shape) < 230 else 512
-    small = small[:side, :side]
-    power = np.abs(np.fft.fft2(small, (side, side))) ** 2
-    fy, fx = np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None]
-    band = np.exp(-((np.hypot(fx, fy) / 0.22) ** 2))
-    floor = float(np.percentile(power, 30)) + 1e-3
-    log = np.log(power + floor)
-    log = (log - float((log * band).sum() / band.sum())) * band
-    ceps = np.fft.fftshift(np.real(np.fft.ifft2(log))).astype(np.float32)
-    mid, reach = side // 2, 32
-    view = ceps[mid - reach : mid + reach + 1, mid - reach : mid + reach + 1]
-    lifted = cv2.GaussianBlur(view, (0, 0), 0.8) - cv2.GaussianBlur(view, (0, 0), 3)
-    yy, xx = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    far = np.hypot(xx, yy)
-    lifted[(far < 3.4) | (far > 30) | (xx < 0)] = 0
-    return _repeats((small > 0.25).astype(np.uint8), lifted)
-
-
-def _repeats(inked: Pixels, lifted: optics.Float) -> float:
-    """The highest cepstral peak, in spreads, whose displacement leads nearly all ink onto other ink."""
-    best, total = 0.0, max(1, int(inked.sum()))
-    spread = max(1e-9, float(lifted[lifted != 0].std()))
-    grown = cv2.dilate(inked, np.ones((2, 2), np.uint8))
-    pad = 32
-    wide = cv2.copyMakeBorder(grown, pad, pad, pad, pad, cv2.BORDER_CONSTANT)
-    height, width = inked.shape
-    middle = lifted.shape[0] // 2
-    for _ in range(4):
-        y, x = np.unravel_index(int(lifted.argmax()), lifted.shape)
-        dy, dx = int(y) - middle, int(x) - middle
-        ahead = wide[pad + dy : pad + dy + height, pad + dx : pad + dx + width]
-        behind = wide[pad - dy : pad - dy + height, pad - dx : pad - dx + width]
-        share = float(cv2.bitwise_and(inked, cv2.bitwise_or(ahead, behind)).sum()) / total
-        best = max(best, float(lifted[y, x]) / spread * min(1.0, max(0.0, share - 0.6) / 0.35))
-        lifted[max(0, y - 2) : y + 3, max(0, x - 2) : x + 3] = 0
-    return best
+    repeat.measure(found.measures, strong, solid)
 
 
 def _several(found: Finding, marks: Marks, own: Pixels) -> None:
-    """Two or more coloured marks, each at least 8 mm and apart from the other."""
-    joined = cv2.dilate(own, np.ones((15, 15), np.uint8))
+    """How many coloured marks of at least 9 mm there are, each apart from the others; a signature beside one counts."""
+    found.measures["marks"] = 0.0
+    if not marks.red:
+        return
+    coloured = cv2.dilate(marks.vivid, np.ones((15, 15), np.uint8))
+    plain = cv2.bitwise_and(cv2.bitwise_and(own, marks.plain), cv2.bitwise_not(coloured))
+    found.measures["marks"] = float(_clusters(marks.vivid, 9.0, 12.0) + min(1, _clusters(plain, 6.0, 5.0)))
+
+
+def _clusters(mask: Pixels, side: float, ink: float) -> int:
+    """Clusters (joined over 2.5 mm) at least ``side`` mm both ways with ``ink`` mm² of ink."""
+    joined = cv2.dilate(mask, np.ones((15, 15), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    inked = np.bincount(labels[own > 0], minlength=count) / WORK**2
-    size = np.minimum(stats[:, 2], stats[:, 3]) - 14
-    found.measures["marks"] = float(((size > 9 * WORK) & (inked > 12))[1:].sum())
+    inked = np.bincount(labels[mask > 0], minlength=count) / WORK**2
+    return int(((np.minimum(stats[:, 2], stats[:, 3]) - 14 > side * WORK) & (inked > ink))[1:].sum())
 
 
 def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
@@ -171,6 +158,7 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
     found.measures["missing"] = 0.0
     if not marks.red or found.measures["marks"] != 1:
         return
+    own = cv2.bitwise_and(own, marks.vivid)
     points = np.stack(np.nonzero(own)[::-1], 1).astype(np.float32)
     (cx, cy), (w, h), turn = cv2.minAreaRect(points)
     if min(w, h) < 9 * WORK:
@@ -189,12 +177,10 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
 
 
 def _repeated(m: dict[str, float]) -> bool:
-    """A double strike shows as a clear echo; pen strokes echo by themselves and need a clearer one."""
-    if m["border_mm"] < BORDER_MM:
-        return m["echo"] > 1.2 * ECHO_PEN
-    if not m["coloured"]:
-        return m["echo"] > ECHO_PEN
-    return m["echo"] > ECHO_SEAL
+    """A double strike: nearly all ink has its partner, and the copy is paler than the first strike."""
+    turned = m["partners"] > 0.87 and m["partners"] - m["chance"] > 0.15 and m["paler"] > 0.06
+    least = PALER_SEAL + max(0.0, m["chance"] - 0.9) if m["coloured"] else PALER
+    return (m["partners"] > PARTNERS and m["paler"] > least) or turned
 
 
 def _settle(found: Finding) -> None:
@@ -202,13 +188,13 @@ def _settle(found: Finding) -> None:
     cropped = m["edge_mm"] < 0.7
     if cropped:
         d.add(Label.CROPPED)
-    if m["over_print_mm2"] > 0.6 or m["print_touched_mm2"] > 0.5:
+    if m["print_touched_mm2"] > 0.5 or m["print_held_mm2"] > 1.0:
         d.add(Label.OVER_TEXT)
     if m["rule_mm"] > 0.5:
         d.add(Label.OVER_LINE)
     if m["blur_mm"] > BLUR_MM:
         d.add(Label.BLURRED)
-    if m["density"] < (0.28 if Label.BLURRED in d else FAINT):
+    if m["density"] < (0.22 if Label.BLURRED in d else FAINT):
         d.add(Label.FAINT)
     if m["marks"] > 1 and m["coloured"]:
         d.add(Label.TWO_SEALS)

@@ -64,9 +64,12 @@ def find(rgb: Pixels) -> OwnSheet | None:
 
 def _squares(rgb: Pixels) -> NDArray[Any] | None:
     """Centres of the four squares, clockwise, in the picture's pixels."""
-    scale = _LOOK / max(rgb.shape[:2])
-    size = (max(8, round(rgb.shape[1] * scale)), max(8, round(rgb.shape[0] * scale)))
-    grey = cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    skip = max(1, max(rgb.shape[:2]) // (_LOOK + 200))
+    some = np.ascontiguousarray(rgb[::skip, ::skip, 1])
+    scale = _LOOK / max(some.shape)
+    size = (max(8, round(some.shape[1] * scale)), max(8, round(some.shape[0] * scale)))
+    grey = cv2.resize(some, size, interpolation=cv2.INTER_AREA)
+    scale /= skip
     dark = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 61, 40)
     outlines, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     found = []

@@ -1,0 +1,1 @@
+"""Training of the small network that tells a person's ink from print: scenes drawn here, learned by ``train``."""
