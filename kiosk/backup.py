@@ -1,4 +1,4 @@
-"""Backup of a stand-alone kiosk: one file, sealed by a passphrase, made while the kiosk runs.
+"""Backup of a kiosk or of the centre: one file, sealed by a passphrase, made while it runs.
 
 Order matters. The orders' database is copied first, the CA's ledger after it, sealed files last: the ledger may then
 know a certificate of which the order does not know yet (the restored worker asks for it), never the other way round;
@@ -25,6 +25,7 @@ from typing import IO, Any, cast
 import click
 
 from kiosk import config, restore
+from kiosk.fleet import dump
 from kiosk.sealed_stream import Reader, SealedStreamError, Writer
 
 LEFT_OUT = ("run", "logs", "sim", restore.STAGING)
@@ -67,6 +68,16 @@ def _members(settings: config.Settings) -> Iterator[tuple[str, Path]]:
     yield MASTER_KEY, settings.master_key
 
 
+def _all_members(settings: config.Settings, scratch: Path) -> Iterator[tuple[str, Path]]:
+    """The same, with the centre's database dumped before the files it names are read."""
+    if settings.database:
+        target = scratch / dump.NAME
+        dump.dump(settings.database, target)
+        yield dump.NAME, target
+        target.unlink()
+    yield from _members(settings)
+
+
 def _is_database(path: Path) -> bool:
     try:
         with path.open("rb") as file:
@@ -95,9 +106,9 @@ def _still(path: Path, scratch: Path) -> Iterator[IO[bytes]]:
 
 def create(settings: config.Settings, target: Path, passphrase: str) -> dict[str, Any]:
     """Write the backup and read it back; returns its manifest. Raises :class:`BackupError`."""
-    if settings.database:
+    if settings.database and settings.role != "centre":
         raise BackupError("this kiosk keeps its orders in a database outside its home; back that database up instead")
-    if not (settings.home / "kiosk.sqlite").is_file():
+    if not settings.database and not (settings.home / "kiosk.sqlite").is_file():
         raise BackupError(f"there is no kiosk in {settings.home}")
     if target.exists():
         raise BackupError(f"{target} exists already")
@@ -123,7 +134,7 @@ def _write(settings: config.Settings, writer: Writer) -> None:
         tempfile.TemporaryDirectory(prefix="backup-", dir=settings.run) as scratch,
         tarfile.open(fileobj=cast(IO[bytes], writer), mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
-        for name, path in _members(settings):
+        for name, path in _all_members(settings, Path(scratch)):
             try:
                 with _still(path, Path(scratch)) as file:
                     info = tarfile.TarInfo(name)
@@ -185,7 +196,7 @@ def _take(member: tarfile.TarInfo, file: IO[bytes], folder: Path, only_databases
     """Hash a member and, where wanted, write it."""
     through = _Digest(file)
     first = through.read(1024 * 1024)
-    if only_databases and not first.startswith(SQLITE):
+    if only_databases and not first.startswith((SQLITE, dump.MAGIC)):
         while through.read(1024 * 1024):
             pass
     else:
@@ -218,6 +229,8 @@ def sound(folder: Path) -> None:
                 verdict = database.execute("PRAGMA integrity_check").fetchone()[0]
             if verdict != "ok":
                 raise BackupError(f"damaged: {path.relative_to(folder)}: {verdict}")
+        elif path.name == dump.NAME:
+            dump.check(path)
 
 
 # -- command line ------------------------------------------------------------------------------------
@@ -247,7 +260,7 @@ PASSPHRASE = click.option(
 
 @click.group()
 def backup() -> None:
-    """Backup of a stand-alone kiosk: one sealed file."""
+    """Backup of a kiosk or of the centre: one sealed file."""
 
 
 @backup.command("create")
@@ -284,6 +297,8 @@ def restore_command(file: Path, passphrase_file: Path | None) -> None:
         with restore.staging(settings.home) as folder:
             manifest = unpack(file, passphrase, folder)
             sound(folder)
+            if (folder / dump.NAME).exists():
+                dump.restore(settings.database, folder / dump.NAME)
             epoch = restore.put_back(settings, folder, manifest)
     click.echo(_told("put back", manifest))
     click.echo(f"the kiosk goes on as {manifest['kiosk']}/{epoch}")
@@ -293,7 +308,7 @@ def restore_command(file: Path, passphrase_file: Path | None) -> None:
 def _said() -> Iterator[None]:
     try:
         yield
-    except (BackupError, restore.NotEmpty, config.ConfigError, OSError) as error:
+    except (BackupError, dump.DumpError, restore.NotEmpty, config.ConfigError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 

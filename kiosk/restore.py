@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk import config
+from kiosk.fleet import dump
 
 STAGING = ".restoring"
 MANIFEST = "manifest.json"
@@ -26,8 +27,10 @@ class NotEmpty(Exception):
 
 def refuse_unless_empty(settings: config.Settings) -> None:
     """:class:`NotEmpty` when anything could be lost in ``settings.home``."""
-    if settings.database:
+    if settings.database and settings.role != "centre":
         raise NotEmpty("this kiosk keeps its orders in a database outside its home")
+    if settings.database and not dump.is_empty(settings.database):
+        raise NotEmpty("the centre's database is not empty; give an empty one")
     home = settings.home
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home)
@@ -64,12 +67,15 @@ def put_back(settings: config.Settings, folder: Path, manifest: dict[str, Any]) 
     home, epoch = settings.home, int(manifest["epoch"]) + 1
     owner = home.stat()
     text = (folder / "kiosk.toml").read_text("utf-8") if (folder / "kiosk.toml").exists() else ""
-    _write(home / "kiosk.toml", with_values(text, {"epoch": epoch, "kiosk_id": manifest["kiosk"]}).encode(), 0o600)
+    values: dict[str, int | str] = {"epoch": epoch, "kiosk_id": manifest["kiosk"]}
+    if settings.database:
+        values["database"] = settings.database  # where it was put back to
+    _write(home / "kiosk.toml", with_values(text, values).encode(), 0o600)
     _write(settings.master_key, (folder / "secrets" / "master.key").read_bytes(), 0o600)
     settings.run.mkdir(mode=0o700, exist_ok=True)
     names = sorted(manifest["files"], key=lambda name: name == "kiosk.sqlite")
     for name in names:
-        if name in FRESH:
+        if name in FRESH or name == dump.NAME:
             continue
         target = home / name
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

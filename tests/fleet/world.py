@@ -103,6 +103,12 @@ class Station:
             for state in states:
                 self.house.move(session, order, State(state))
 
+    def move_to(self, url: str) -> None:
+        """The centre has another address now."""
+        with self.app.app_context(), write() as session:
+            row = session.get_one(uplink.Standing, uplink.PAIRED)
+            row.value = {**row.value, "url": url}
+
     def close(self) -> None:
         self.forget()
         with self.app.app_context():
