@@ -94,6 +94,7 @@ def test_a_sixth_scheme_with_a_fee_of_its_own_and_the_query(customer: Customer, 
     assert customer.walk("szca", "query", "personal", 1, "", "wang")["outcome"] == "done"
     assert any("新办" in title and "已办完" in title for title in customer.page.articles)
     assert ("金额", f"{CHEAP_NEW / 100:.2f} 元 · 已付") in customer.page.rows
+    assert ("UKey 密码", "由使用人在本机自己设置，不另行发送。") in customer.page.rows
 
 
 def test_a_renewal_supersedes(customer: Customer, outside: Outside) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
-from kiosk.walk import Customer
+from kiosk.walk import Customer, Stuck
+from kiosk.walk_persona import NEW_PIN, persona
 from tests.running import Running, eventually
 
 pytestmark = [pytest.mark.xdist_group("services-orders"), pytest.mark.timeout(400)]
@@ -84,6 +87,9 @@ def test_a_stranger_with_the_number_alone_sees_nothing(kiosk: Running, customer:
     customer.go_on(until="sms")
     customer.post(customer.page.action, {"mobile": "13812345678", "action": "send"})
     assert "code" in customer.page.fields, "the page looks the same"
+    customer.post(customer.page.action, {"mobile": "13812345678", "action": "send"})
+    assert "请等一分钟再发送" in " ".join(customer.page.warnings)
+    customer.get("/o/sms")
     for _ in range(5):
         customer.post(customer.page.action, {"code": "000000", "action": "check"})
     assert "验证码输错太多次" in " ".join(customer.page.warnings)
@@ -93,12 +99,51 @@ def test_a_stranger_with_the_number_alone_sees_nothing(kiosk: Running, customer:
     assert b"13812345678" not in stored
 
 
+def weak(customer: Customer, pin: str, again: str = "") -> str:
+    customer.post("/o/new_pin", {"pin": pin, "again": again or pin})
+    assert customer.path == "/o/new_pin"
+    return " ".join(customer.page.warnings)
+
+
+def days_pass(kiosk: Running, number: str) -> None:
+    """As if the order had been left six days ago."""
+    with sqlite3.connect(kiosk.settings.home / "kiosk.sqlite", timeout=20) as raw:
+        ((order,),) = raw.execute('SELECT id FROM "order" WHERE number = ?', (number,)).fetchall()
+        for table, column in (("order", "id"), ("effect", "order_id")):
+            earlier = "strftime('%Y-%m-%d %H:%M:%f000', {}, '-6 days')"
+            sets = ", ".join(f"{name} = {earlier.format(name)}" for name in ("created_at", "updated_at"))
+            raw.execute(f'UPDATE "{table}" SET {sets} WHERE {column} = ?', (order,))
+
+
 def test_two_applicants_one_order_one_payment_two_ukeys(kiosk: Running, customer: Customer) -> None:
+    """The first UKey is written; the second waits, days if need be, until its owner comes back with another."""
     customer.start("realestate", "new", "personal", who="zeng")
     customer.persona["more_applicants"] = "罗假设 430702199512129994"
+    customer.go_on(until="new_pin")
+    birthday = customer.persona["number"][6:14]
+    assert "太简单" in weak(customer, "111111")
+    assert "太简单" in weak(customer, "123456")
+    assert "6 到 16 位" in weak(customer, "12345")
+    assert "生日或证件号码" in weak(customer, birthday)
+    assert "两次输入的密码不一样" in weak(customer, NEW_PIN, "975310")
+    go_away = customer.next_token
+    customer.next_token = lambda: (_ for _ in ()).throw(Stuck("no second UKey at hand"))  # type: ignore[method-assign]
+    with pytest.raises(Stuck, match="no second UKey"):
+        customer.go_on()
+    waiting = customer.result()
+    first, second = waiting["certificates"]
+    assert first["serial"]
+    assert (second["serial"], second["token"]) == (None, None)
+    customer.leave()
+    days_pass(kiosk, waiting["order"])
+
+    customer.next_token = go_away  # type: ignore[method-assign]
+    query(customer, "zeng", "card")
+    customer.post("/query/continue", {"number": waiting["order"]})
     customer.go_on()
     customer.papers()
     result = customer.result()
+    assert result["certificates"][0] == first, "what was done is not done again"
     assert result["amount"] == 2 * 20000
     first, second = result["certificates"]
     assert first["token"] != second["token"]
@@ -127,3 +172,16 @@ def test_a_second_service_in_one_visit_knows_the_unit(kiosk: Running, customer: 
     customer.post("/s/realestate/freeze/unit", {})
     customer.go_on(until="number")
     assert customer.page.fields["uscc"] == ""
+
+
+def test_one_unit_certificate_for_one_enterprise(kiosk: Running, customer: Customer) -> None:
+    """Company B has one already: before it pays it is told so, and nothing was charged."""
+    customer.start("realestate", "new", "unit", who="b")
+    legal = persona(customer.bench()["states"]["hands"], "personal", "zhou")
+    customer.persona |= {"role": "self", **{key: legal[key] for key in ("person", "name", "number")}}
+    customer.go_on(until="pay")
+    with pytest.raises(Stuck, match="每家企业只能有一张"):
+        customer.pay()
+    number = customer.result()["order"]
+    count = 'SELECT count(*) FROM payment p JOIN "order" o ON o.id = p.order_id WHERE o.number = ?'
+    assert kiosk.rows(count, number) == [(0,)]

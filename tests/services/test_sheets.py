@@ -39,6 +39,20 @@ def stamped(pdf: Path, folder: Path) -> str:
 
 def test_printed_stamped_scanned_measured(kiosk: Running, customer: Customer, tmp_path: Path) -> None:
     customer.start("szca", "new", "unit", who="other")
+    customer.go_on(until="form-agent")
+    fields = customer.page.fields | {
+        "agent_name": "别人",
+        "agent_mobile": "13911112222",
+        "agent_email": "a@example.com",
+    }
+    customer.post(customer.page.action, fields)
+    customer.get("/o/form-agent")
+    assert customer.page.fields["agent_name"] == "罗假设", "read from the card: locked"
+    customer.go_on(until="form-invoice")
+    invoice = {"invoice": "yes", "invoice_title": "别的公司", "tax_number": ""}
+    customer.post(customer.page.action, invoice)
+    customer.get("/o/form-invoice")
+    assert customer.page.fields["invoice_title"] == "常德虚构置业有限公司", "the title is the unit's"
     customer.go_on(until="material-seal_sheet")
     before = len(printed(kiosk))
     assert ("action", "print") in customer.page.buttons
