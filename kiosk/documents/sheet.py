@@ -21,6 +21,8 @@ MAX_ITEMS = 60
 _NUMBERED = re.compile(r"[（(]?[0-9一二三四五六七八九十]{1,3}[、.．）)条]|第")
 KINDS = {"unit": "单位证书", "personal": "个人证书"}
 SIGNATURE_MM = 60.0
+APPLICANT_SIGNS = ("personal_application", "signature_sheet")
+"""Papers on which the applicant has a line of his own that nobody signs for him."""
 NOTICES = ("declaration", "approval", "privacy")
 """How the codes of those agreements begin that are no contract: what one declares on a paper, what one is told."""
 PICTURES = {"seal": 42.0, "signature": 40.0, "agent_signature": 40.0, "legal_signature": 40.0, "unit_seal": 42.0}
@@ -52,7 +54,7 @@ class Sheet:
                 self.pictures[name] = found
         if data.get("agent") is True and "agent_signature" not in self.pictures and "signature" in self.pictures:
             self.pictures["agent_signature"] = self.pictures["signature"]
-            if layout.code == "personal_application":  # it is the agent's, not the applicant's
+            if layout.code in APPLICANT_SIGNS:  # it is the agent's, not the applicant's
                 del self.pictures["signature"]
         if "seal" in self.pictures and isinstance(self.geometry, SheetGeometry):
             self.pictures["seal"] = self.pictures["seal"].within(self.geometry.capture)
@@ -203,7 +205,9 @@ class Sheet:
     def accepted(self) -> list[Mapping[str, Any]]:
         """All accepted texts, the one that binds most (see `agreement`) first."""
         first = self.agreement()
-        return ([first] if first else []) + [item for item in self.agreements() if item is not first]
+        others = [item for item in self.agreements() if item is not first]
+        others.sort(key=lambda item: str(item.get("code", "")).startswith("privacy"))
+        return ([first] if first else []) + others
 
     def agreement_text(self) -> list[str]:
         """The paragraphs of the statement of responsibility. TextMissing without them."""
