@@ -23,13 +23,13 @@ class Browser:
         self.web = httpx.Client(base_url=base, follow_redirects=True, timeout=60, trust_env=False)
         self.steps: list[dict[str, Any]] = []
         self.page = PageForm()
-        self.path = ""
+        self.path = self.text = ""
 
     def see(self, answer: httpx.Response) -> None:
         """This is the page in front of the visitor now."""
         self.page = PageForm()
         self.page.feed(answer.text)
-        self.path = answer.url.path
+        self.path, self.text = answer.url.path, answer.text
 
     def take(self, answer: httpx.Response, began: float, what: str) -> None:
         spent = (time.perf_counter() - began) * 1000

@@ -89,6 +89,10 @@ MaterialKind = Literal[
 ]
 
 
+SIDES = (("正反面", "正面", "反面"), ("头像面和国徽面", "头像面", "国徽面"))
+"""How a material's name says both sides, and each of them."""
+
+
 class Material(Model):
     """One thing the person brings or makes.
 
@@ -111,6 +115,15 @@ class Material(Model):
     of: Literal["", "legal", "agent", "applicant", "unit"] = ""
     only_if: str = ""
     required: bool = True
+
+    def side(self, number: int) -> str:
+        """What its page is called: the name; of a material with two sides, the name of this one (1 front, 2 back)."""
+        if self.sides == 1:
+            return self.name
+        for both, front, back in SIDES:
+            if both in self.name:
+                return self.name.replace(both, front if number == 1 else back)
+        return f"{self.name}（{'正面' if number == 1 else '反面'}）"
 
 
 class Fee(Model):

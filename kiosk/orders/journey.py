@@ -129,8 +129,8 @@ def _material_steps(wanted: list[Material]) -> list[Step]:
     for material in wanted:
         for side in range(1, material.sides + 1):
             suffix = f"-{side}" if material.sides > 1 else ""
-            title = material.name + ({1: "（正面）", 2: "（反面）"}[side] if suffix else "")
-            way.append(Step(f"material-{material.code}{suffix}", "material", title, f"{material.code}{suffix}"))
+            code = f"{material.code}{suffix}"
+            way.append(Step(f"material-{code}", "material", material.side(side), code))
     return way
 
 

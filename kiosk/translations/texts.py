@@ -20,7 +20,7 @@ from kiosk.catalogue import Offer
 
 PACKAGE = Path(__file__).parent.parent
 PO = Path(__file__).parent / "en" / "LC_MESSAGES" / "messages.po"
-SIDES = {"（正面）": " (front)", "（反面）": " (back)"}
+SIDES = {1: "front", 2: "back"}
 _METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 _KEYWORDS: dict[str, Any] = {"_": None, "_l": None, "gettext": None, "lazy_gettext": None, "Step": (3,)}
 
@@ -78,8 +78,8 @@ def _materials(offer: Offer) -> Iterator[tuple[str, str]]:
     for material in offer.materials:
         yield material.name, material.name_en
         if material.sides > 1:
-            for chinese, english in SIDES.items():
-                yield material.name + chinese, material.name_en + english
+            for side, english in SIDES.items():
+                yield material.side(side), f"{material.name_en.replace(', both sides', '')} ({english})"
 
 
 def update() -> Catalog:

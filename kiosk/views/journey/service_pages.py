@@ -71,8 +71,8 @@ class SmsPage(Page):
         except Invalid as error:
             return {"errors": {"mobile": error.message_zh}}
         except sms.SmsRefused as error:
-            said = message(error.code) or {}
-            return {"errors": {"mobile": f"{said['title']}：{said['text']}"}}
+            said, field = message(error.code) or {}, "code" if walk.data.get("sms") else "mobile"
+            return {"errors": {field: f"{said['title']}：{said['text']}"}}
         form = {**walk.data.get("form", {}), "mobile": phone}
         if journey.is_agent(walk.data):
             form.setdefault("agent_mobile", phone)
