@@ -16,6 +16,7 @@ LICENCE_LABELS = {
     "legal_representative": ("法定代表人", "负责人", "经营者", "投资人"),
     "address": ("住所", "营业场所", "经营场所", "主要经营场所"),
 }
+_WIDE = {"名": "称", "住": "所", "类": "型"}
 _OTHERS = ("类型", "注册资本", "成立日期", "营业期限", "经营范围", "登记机关", "统一社会信用代码", "组成形式")
 
 
@@ -73,6 +74,7 @@ def credit_code(texts: list[str]) -> str:
 def licence(lines: list[Line], codes: tuple[str, ...] = ()) -> dict[str, str]:
     """name, credit_code, legal_representative, address; what is not sure is an empty string."""
     texts = [line.text for line in lines]
+    lines = _labels_joined(lines)
     out = {"credit_code": credit_code(list(codes)) or credit_code(texts)}
     every = [label for labels in LICENCE_LABELS.values() for label in labels] + list(_OTHERS)
     for key, labels in LICENCE_LABELS.items():
@@ -106,6 +108,20 @@ def id_back(lines: list[Line]) -> dict[str, str]:
     return {"valid_from": "", "valid_to": ""}
 
 
+def _labels_joined(lines: list[Line]) -> list[Line]:
+    """Labels of two characters printed wide apart (名　　称) are found as two lines: make one of them."""
+    out = list(lines)
+    for first in lines:
+        second = _WIDE.get(first.text.strip())
+        right = [line for line in lines if line is not first and _beside(first, line)] if second else []
+        near = min(right, key=lambda line: line.left, default=None)
+        if near is not None and second and near.text.lstrip().startswith(second):
+            text, score = first.text.strip() + near.text.lstrip(), min(first.score, near.score)
+            out = [line for line in out if line is not first and line is not near]
+            out.append(Line(text, score, first.left, near.top, near.right, near.bottom))
+    return sorted(out, key=lambda line: (line.middle, line.left))
+
+
 def _value(lines: list[Line], labels: tuple[str, ...], every: list[str], wraps: bool) -> str:
     """The text beside a label: in the same line after it, or in the nearest box to the right on its row."""
     for line in lines:
@@ -113,17 +129,15 @@ def _value(lines: list[Line], labels: tuple[str, ...], every: list[str], wraps: 
         label = next((name for name in labels if flat.startswith(name)), None)
         if label is None:
             continue
-        rest = flat[len(label) :]
-        if rest and line.score >= SURE:
-            return rest + (_wrapped(lines, line, every) if wraps else "")
-        if rest:
-            return ""
-        right = [other for other in lines if other is not line and _beside(line, other)]
-        if right:
-            near = min(right, key=lambda other: other.left)
-            if near.score < SURE or _is_label(near, every):
-                return ""
-            return near.text.replace(" ", "") + (_wrapped(lines, near, every) if wraps else "")
+        found, text = line, flat[len(label) :]
+        if not text:
+            right = [other for other in lines if other is not line and _beside(line, other)]
+            if not right:
+                continue
+            found = min(right, key=lambda other: other.left)
+            text = "" if _is_label(found, every) else found.text.replace(" ", "")
+        more = _wrapped(lines, found, every) if wraps else ""
+        return text + more if text and found.score >= SURE and more is not None else ""
     return ""
 
 
@@ -136,11 +150,11 @@ def _is_label(line: Line, every: list[str]) -> bool:
     return any(flat.startswith(name) for name in every)
 
 
-def _wrapped(lines: list[Line], first: Line, every: list[str]) -> str:
-    """The second line of a value that was too long for one: directly below, no label."""
+def _wrapped(lines: list[Line], first: Line, every: list[str]) -> str | None:
+    """The second line of a value that was too long for one: directly below, no label; None where it is not sure."""
     for other in lines:
         below = 0.6 * first.height < other.middle - first.middle < 1.7 * first.height
         starts = abs(other.left - first.left) < 2.5 * first.height or first.left < other.left < first.right
-        if other is not first and below and starts and not _is_label(other, every) and other.score >= SURE:
-            return other.text.replace(" ", "")
+        if other is not first and below and starts and not _is_label(other, every):
+            return other.text.replace(" ", "") if other.score >= SURE else None
     return ""

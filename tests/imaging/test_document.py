@@ -114,6 +114,21 @@ def test_licence_fields() -> None:
     assert told["credit_code"] in ("", "91430100MA4L16JQ9B")
 
 
+def test_labels_printed_wide_apart() -> None:
+    lines = [
+        row("名", 150), row("称", 151, 180), row("湖南明远建设有限公司", 152, 260),
+        row("住", 300), row("所湖南省长沙市岳麓区麓谷大道", 301, 180), row("662号", 332, 262), row("登记机关", 420),
+    ]  # fmt: skip
+    told = fields.licence(lines)
+    assert told["name"] == "湖南明远建设有限公司"
+    assert told["address"] == "湖南省长沙市岳麓区麓谷大道662号"
+
+
+def test_half_an_address_is_none() -> None:
+    lines = [row("住所", 300), row("湖南省长沙市岳麓区麓谷大道", 301, 260), row("662号", 332, 262, score=0.4)]
+    assert fields.licence(lines)["address"] == ""
+
+
 def test_what_is_not_sure_stays_empty() -> None:
     assert fields.licence([row("名称 湖南明远", 10, score=0.5)])["name"] == ""
     assert fields.id_front([row("公民身份号码 430181196703240513", 10)])["number"] == ""
