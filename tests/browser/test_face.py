@@ -256,3 +256,14 @@ def test_a_signature_is_drawn_and_sent(visitor: Entrance, stage: Stage) -> None:
         page.tap(".actions .primary")
     assert "signature_png=data%3Aimage%2Fpng" in (sent.value.post_data or "")
     assert "signature_svg=" in (sent.value.post_data or "")
+
+
+def test_a_kiosk_that_does_not_answer_is_said_and_comes_back(visitor: Entrance, stage: Stage) -> None:
+    eyes = visitor()
+    page = eyes.open(stage.at("term"))
+    page.route("**/o/**", lambda route: route.abort())
+    page.tap(".actions .primary")
+    expect(page.locator("#offline")).to_be_visible()
+    page.unroute("**/o/**")
+    expect(page.locator("#offline")).to_be_hidden(timeout=20_000)
+    expect(page.locator("#step")).to_be_visible()
