@@ -18,7 +18,7 @@ FAINT_GAIN = 2.2
 BLUR_MM = 0.19
 PARTNERS = 0.945
 PALER = 0.024
-PALER_SEAL = 0.04  # patches of less ink are paler, too
+PALER_SEAL = 0.036  # patches of less ink are paler, too
 
 
 def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
@@ -60,7 +60,7 @@ def _watermark(page: Layout, marks: Marks, own: Pixels) -> bool:
 
 
 def _main(marks: Marks, least_mm2: float = 2.0) -> Pixels | None:
-    """The own ink without specks; None when less than a short stroke is left."""
+    """The own ink without specks and shadows; None when less than a short stroke is left."""
     joined = cv2.dilate(marks.own, np.ones((25, 25), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     inked = np.bincount(labels[marks.own > 0], minlength=count) / WORK**2
@@ -69,6 +69,8 @@ def _main(marks: Marks, least_mm2: float = 2.0) -> Pixels | None:
     keep[0] = False
     if not keep.any():
         return None
+    level = np.bincount(labels[marks.own > 0], marks.strong[marks.own > 0], count) / np.maximum(inked * WORK**2, 1)
+    keep &= level > 0.45 * level[keep].max()  # shadows and watermarks are much paler than what was written
     out: Pixels = marks.own * keep[labels].astype(np.uint8)
     return out
 
@@ -179,7 +181,7 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
 def _repeated(m: dict[str, float]) -> bool:
     """A double strike: nearly all ink has its partner, and the copy is paler than the first strike."""
     turned = m["partners"] > 0.87 and m["partners"] - m["chance"] > 0.15 and m["paler"] > 0.06
-    least = PALER_SEAL + max(0.0, m["chance"] - 0.9) if m["coloured"] else PALER
+    least = PALER_SEAL + 0.6 * max(0.0, m["chance"] - 0.9) if m["coloured"] else PALER
     return (m["partners"] > PARTNERS and m["paler"] > least) or turned
 
 

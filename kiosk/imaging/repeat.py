@@ -19,7 +19,7 @@ from kiosk.imaging.pictures import Pixels
 PX = 4.0  # pixels per mm in which shifts are tried
 REACH = 4.8  # mm
 NEAREST = 0.7
-SOME = 1200  # points whose partners are looked for
+SOME = 600  # points whose partners are looked for
 
 
 def measure(measures: dict[str, float], strong: Pixels, solid: float) -> None:

@@ -25,12 +25,13 @@ VIVID = 34  # difference between the channels that no black print shows
 class Marks:
     """The box split up, all masks in the window's pixels (WORK per mm; ``left``, ``top`` of the window in mm).
 
-    ``own``: a person's ink; ``text``, ``rules``: print; ``vivid``, ``plain``: own ink with a colour and
-    without; ``red``: that colour is red.
+    ``strong``: absorbed light; ``own``: a person's ink; ``text``, ``rules``: print; ``vivid``, ``plain``: own ink with
+    a colour and without; ``red``: that colour is red.
     """
 
     left: float
     top: float
+    strong: Pixels
     own: Pixels
     text: Pixels
     rules: Pixels
@@ -79,7 +80,7 @@ def split(page: Layout, cell: Cell, valid: Pixels, gain: float = 1.0) -> Marks:
         rules = cv2.bitwise_or(rules, cv2.bitwise_and(straight, under))
         text = cv2.bitwise_and(cv2.bitwise_or(text, under), cv2.bitwise_not(straight))
     grey = cv2.compare(colour, cv2.convertScaleAbs(strong, alpha=0.3), cv2.CMP_LT)
-    return Marks(x0 / WORK, y0 / WORK, own, text, rules, vivid, cv2.bitwise_and(own, grey), coloured, is_red)
+    return Marks(x0 / WORK, y0 / WORK, strong, own, text, rules, vivid, cv2.bitwise_and(own, grey), coloured, is_red)
 
 
 def _penned(rules: Pixels, own: Pixels) -> Pixels:
