@@ -16,6 +16,7 @@ from kiosk.imaging.verdict import Label
 FAINT = 0.37
 FAINT_GAIN = 2.2
 BLUR_MM = 0.19
+PALE_MM2 = 1.8
 PARTNERS = 0.945
 PALER = 0.024
 PALER_SEAL = 0.036  # patches of less ink are paler, too
@@ -47,6 +48,7 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     _ink(found, frame, (left, top))
     _several(found, marks, own)
     _whole(found, marks, own)
+    _pale(found, marks, own)
     _settle(found)
     return found
 
@@ -178,6 +180,30 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
     found.measures["long"] = max(w, h) / max(1.0, min(w, h))
 
 
+def _pale(found: Finding, marks: Marks, own: Pixels) -> None:
+    """Square millimetres of very pale strokes that go on where the own ink ends: there the pen or the pad ran dry."""
+    solid = float(np.percentile(marks.strong[own > 0], 75))
+    thin = cv2.morphologyEx(marks.strong, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
+    pale = cv2.inRange(thin, max(8, round(0.045 * solid)), round(0.3 * solid))
+    grown = np.ones((7, 7), np.uint8)
+    for other in (marks.own, marks.text, marks.rules):
+        pale = cv2.bitwise_and(pale, cv2.bitwise_not(cv2.dilate(other, grown)))
+    pale = cv2.morphologyEx(pale, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    x, y, wide, high = cv2.boundingRect(own)
+    reach = round(9 * WORK)
+    near = np.zeros_like(pale)
+    near[max(0, y - reach) : y + high + reach, max(0, x - reach) : x + wide + reach] = 255
+    near[:14] = near[-14:] = near[:, :14] = near[:, -14:] = 0
+    joined = cv2.dilate(pale, np.ones((7, 7), np.uint8))
+    count, labels = cv2.connectedComponents(joined, connectivity=8)
+    inked = np.bincount(labels[cv2.bitwise_and(pale, near) > 0], minlength=count)
+    everywhere = np.bincount(labels[pale > 0], minlength=count)
+    keep = (inked > 0.95 * everywhere) & (inked > 0.8 * WORK**2)
+    held = float(inked[keep].sum())
+    beyond = float(everywhere[1:].sum()) - held
+    found.measures["pale_mm2"] = held / WORK**2 if beyond < 0.5 * held else 0.0  # a watermark goes on elsewhere
+
+
 def _repeated(m: dict[str, float]) -> bool:
     """A double strike: nearly all ink has its partner, and the copy is paler than the first strike."""
     turned = m["partners"] > 0.87 and m["partners"] - m["chance"] > 0.15 and m["paler"] > 0.06
@@ -205,5 +231,6 @@ def _settle(found: Finding) -> None:
     if m["border_mm"] < BORDER_MM and not cropped:
         d.add(Label.TOUCH_BORDER)
     explained = {Label.TWO_SEALS, Label.SMEARED, Label.TOUCH_BORDER, Label.FAINT}
-    if not cropped and not explained & d and (m["missing"] > 0.1 or m.get("long", 1.0) > 1.1):
+    torn = m["missing"] > 0.1 or m.get("long", 1.0) > 1.1 or m["pale_mm2"] > PALE_MM2
+    if not cropped and not (explained | {Label.BLURRED}) & d and torn:
         d.add(Label.INCOMPLETE)

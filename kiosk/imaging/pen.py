@@ -126,7 +126,7 @@ def _shape(mask: Pixels, size: tuple[int, int]) -> list[Float]:
     per = np.stack([np.log1p(wide), np.log1p(high), np.log1p(area), area / (wide * high)], 1) / [6, 6, 9, 1]
     per[0] = 0
     columns = np.ascontiguousarray(per.T, np.float32)
-    out = [cv2.resize(np.take(column, labels), size, interpolation=cv2.INTER_AREA) for column in columns]
+    out = [cv2.resize(np.take(column, np.asarray(labels)), size, interpolation=cv2.INTER_AREA) for column in columns]
     far = np.minimum(cv2.distanceTransform(mask, cv2.DIST_L2, 3), 12) / 6
     broad = cv2.resize(cv2.dilate(far, np.ones((5, 5), np.uint8)), size, interpolation=cv2.INTER_AREA)
     out += [broad, cv2.dilate(broad, np.ones((7, 7), np.uint8)), _mean(broad, 8, 8)]

@@ -15,10 +15,13 @@ from kiosk.imaging.verdict import Label, SealVerdict
 ORDER = list(Label)
 
 
-def check(picture: bytes, family: str | None, dpi: float | None, cut: bool = True, mark: bool = True) -> SealVerdict:
+def check(
+    picture: bytes, family: str | None, dpi: float | None, cut: bool = True, mark: bool = True, cut_dpi: int = 300
+) -> SealVerdict:
     """Judge one picture. ``family``: 'unit', 'personal' or None (seen from the sheet); ``dpi``: of a scan if known.
 
-    Raises PictureRefused if it cannot be read. ``cut`` and ``mark`` ask for the cut-outs and the marked picture.
+    Raises PictureRefused if it cannot be read. ``cut`` and ``mark`` ask for the cut-outs (at
+    ``cut_dpi``) and the marked picture.
     """
     if family not in ("unit", "personal", None):
         raise ValueError(f"family: {family}")
@@ -40,11 +43,11 @@ def check(picture: bytes, family: str | None, dpi: float | None, cut: bool = Tru
         picture_marked = marks.marked(sheet, cell, (105, 148), (0, 0), True, False) if mark else None
         took = (time.perf_counter() - began) * 1000
         return SealVerdict(False, (Label.NONE,), marked_png=picture_marked, dpi=sheet.dpi, ms=took)
-    return _verdict(sheet, cell, found, family, began, cut, mark)
+    return _verdict(sheet, cell, found, family, began, cut_dpi if cut else 0, mark)
 
 
 def _verdict(
-    sheet: Frame, cell: Cell | None, found: Finding, family: str, began: float, cut: bool, mark: bool
+    sheet: Frame, cell: Cell | None, found: Finding, family: str, began: float, cut_dpi: int, mark: bool
 ) -> SealVerdict:
     defects = tuple(sorted(found.defects, key=ORDER.index))
     ring = family == "unit" and Label.NOT_ROUND not in found.defects
@@ -55,8 +58,8 @@ def _verdict(
     seal = family == "unit" or found.measures.get("coloured", 0.0) > 0
     alpha, origin = cutout.in_picture(sheet, region, disc, seal)
     clean = seen = None
-    if cut:
-        clean, seen = cutout.cut(sheet, region, disc, 300, seal and Label.NOT_RED not in found.defects)
+    if cut_dpi:
+        clean, seen = cutout.cut(sheet, region, disc, cut_dpi, seal and Label.NOT_RED not in found.defects)
     center = optics.moved(sheet.to_picture, [[found.x * WORK, found.y * WORK]])[0]
     picture = marks.marked(sheet, cell, (found.x, found.y), found.size, ring, not defects) if mark else None
     return SealVerdict(

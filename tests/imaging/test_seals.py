@@ -11,6 +11,7 @@ from PIL import Image
 from bench.imaging import pages
 from bench.imaging.__main__ import overlap
 from kiosk.imaging.inspector import Inspector
+from kiosk.imaging.seals import check
 from kiosk.imaging.verdict import SENTENCES, Label
 from tests.imaging.conftest import Draw
 
@@ -45,6 +46,42 @@ def test_a_good_seal_is_accepted_measured_and_cut_out(draw: Draw, inspector: Ins
     columns = np.nonzero((alpha > 127).any(axis=0))[0]
     assert (columns[-1] - columns[0] + 1) / dpi * 25.4 == pytest.approx(picture.page.diameter_mm, abs=0.4)
     assert alpha[0, 0] == 0
+
+
+@pytest.mark.parametrize("dpi", [300, 600])
+def test_the_cut_out_has_its_true_size_at_any_resolution(draw: Draw, dpi: int) -> None:
+    picture = draw("good")
+    verdict = check(picture.data, "unit", picture.dpi, mark=False, cut_dpi=dpi)
+    assert verdict.seal_png is not None
+    assert verdict.colour_png is not None
+    for png in (verdict.seal_png, verdict.colour_png):
+        with Image.open(io.BytesIO(png)) as cut:
+            assert cut.info["dpi"][0] == pytest.approx(dpi, abs=0.1)
+            alpha = np.asarray(cut)[..., 3]
+        rows, columns = (np.nonzero((alpha > 127).any(axis=axis))[0] for axis in (1, 0))
+        for lines in (rows, columns):
+            assert (lines[-1] - lines[0] + 1) / dpi * 25.4 == pytest.approx(picture.page.diameter_mm, abs=0.3)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_turned_page_gives_the_same_seal_in_its_own_pixels(draw: Draw, quarters: int) -> None:
+    picture = draw("good")
+    with Image.open(io.BytesIO(picture.data)) as image:
+        pixels = np.rot90(np.asarray(image), quarters)
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, "JPEG", quality=95)
+    verdict = check(packed.getvalue(), "unit", picture.dpi, cut=False, mark=False)
+    assert verdict.accepted
+    assert verdict.diameter_mm == pytest.approx(picture.page.diameter_mm, abs=0.12)
+    assert verdict.alpha is not None
+    whole = np.zeros(pixels.shape[:2], bool)
+    x, y = verdict.alpha_origin
+    whole[y : y + verdict.alpha.shape[0], x : x + verdict.alpha.shape[1]] = verdict.alpha >= 128
+    true = np.zeros(np.rot90(whole, -quarters).shape, bool)
+    x, y = picture.origin
+    true[y : y + picture.alpha.shape[0], x : x + picture.alpha.shape[1]] = picture.alpha >= 128
+    true = np.rot90(true, quarters)
+    assert (whole & true).sum() > 0.88 * (whole | true).sum()
 
 
 def test_the_resolution_is_read_from_the_file(draw: Draw, inspector: Inspector) -> None:
