@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 FLASK := $(BIN)/flask --app wsgi
 ARGS ?=
 .DEFAULT_GOAL := help
-.PHONY: help run run-centre walk test test-long test-kill check bench bench-money bench-imaging bench-pages screens bench-fleet lock setup clean install uninstall
+.PHONY: help run run-centre walk test test-long test-kill check bench bench-money bench-imaging bench-reading bench-pages screens bench-fleet lock setup clean install uninstall
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ bench-imaging: $(VENV)/.test ## the seal verdict on the held-back pages
 
 bench-fleet: $(VENV)/.test $(MO) ## a thousand kiosks' reports, and the centre's pages at a million orders
 	@$(BIN)/python -m bench.bench_fleet $(ARGS)
+
+bench-reading: $(VENV)/.test ## what is read from licences, ID copies and the rings of seals (ARGS="--count 20 --seals 20")
+	@$(BIN)/python -m bench.imaging.reading $(ARGS)
 
 lock: ## pin the dependencies of pyproject.toml with hashes (needs uv)
 	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-index-url --custom-compile-command "make lock" pyproject.toml -o requirements.txt

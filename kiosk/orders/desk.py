@@ -58,7 +58,7 @@ ACTS: dict[str, Act] = {
         Act("given_back", acts.given_back, MONEY, ("money_returned",), CHIEFS, ("reference",)),
         Act("print_again", acts.print_again, DESK, ("paper_lost", "fault_cleared", "customer_asked")),
         Act("confirm_printed", acts.confirm_printed, DESK, ("seen_printed",)),
-        Act("accept_material", acts.accept_material, DESK, ("original_checked",)),
+        Act("accept_material", acts.accept_material, DESK, ("original_checked", "seal_name_checked")),
         Act("vouch", desk_routes.vouch, DESK, ("original_checked", "device_fault")),
         Act("route", desk_routes.route, DESK, ("wrong_choice", "reader_error", "customer_asked")),
         Act("correct", acts.correct, DESK, ("reader_error", "ocr_error", "original_checked")),

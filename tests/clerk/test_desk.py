@@ -293,6 +293,25 @@ def test_a_refused_picture_is_accepted_against_the_original(app: Flask, staff: d
     assert browser.client.get(address.replace(number, elsewhere)).status_code == 404
 
 
+def test_a_seal_of_another_name_is_taken_for_a_reason(app: Flask, staff: dict[str, Member]) -> None:
+    number, browser = open_order(app), staff["clerk"].browser("clerk")
+    with app.app_context(), write() as session:
+        order = session.query(Order).filter_by(number=number).one()
+        digest = house_of(app).put_file(order, b"\x89PNG picture")
+        row = Material(order_id=order.id, code="seal_sheet", state="refused", verdict=["seal_name"], picture=digest)
+        row.cutout = digest
+        session.add(row)
+    assert "印章名称与单位名称不一致" in browser.text(f"/orders/{number}")
+    browser.post(f"/orders/{number}/do/accept_material", reason="helped", material="seal_sheet")
+    with app.app_context():
+        assert db.session.query(Material).one().state == "refused"
+    browser.post(f"/orders/{number}/do/accept_material", reason="seal_name_checked", material="seal_sheet")
+    with app.app_context():
+        kept = db.session.query(Material).one()
+        assert (kept.state, kept.cutout, kept.facts["accepted_by"]) == ("kept", digest, "clerk.one")
+    assert events(app, "clerk.acted")[-1]["reason"] == "seal_name_checked"
+
+
 def test_out_of_service_is_said_on_the_first_page(app: Flask, staff: dict[str, Member]) -> None:
     browser, customer = staff["clerk"].browser("clerk"), app.test_client()
     assert customer.get("/").status_code == 200

@@ -21,6 +21,7 @@ from kiosk.views.clerk.reviews import order_of, picture_key
 from kiosk.views.clerk.signing import refused
 from kiosk.views.frame import house
 from kiosk.views.language import gettext as _
+from kiosk.views.messages import fault
 
 SHOW_REASONS = ("customer_asked", "complaint", "inspection")
 OFFERED = ("resume", "give_back", "print_again", "accept_material", "vouch", "correct", "route")
@@ -91,6 +92,7 @@ def _draw(order: Order, reason: str = "") -> str:
         acts=acts,
         labels=labels,
         refusable=refusable,
+        wrong=[fault(code) for one in refusable.values() for code in one.verdict],
         titles=review.materials(house(), order) if refusable or shown else {},
         pictures=[one for one in journey.newest_pictures(order).values() if one.picture] if shown else [],
         picture_key=picture_key(order.number, reason) if shown else "",

@@ -82,6 +82,7 @@ REASONS: dict[str, Any] = {
     "paper_lost": _l("打印件缺失或损坏"),
     "seen_printed": _l("已看到打印件"),
     "original_checked": _l("已核对原件"),
+    "seal_name_checked": _l("已核对印章名称（如刚更名）"),
     "reader_error": _l("读卡有误"),
     "ocr_error": _l("文字识别有误"),
     "wrong_choice": _l("用户选错了"),
