@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from kiosk.walk import Customer
-from tests.running import Running, eventually
+from tests.running import LINE, Running, eventually
 
 pytestmark = [pytest.mark.xdist_group("refusals"), pytest.mark.timeout(240)]
 
@@ -23,7 +22,7 @@ def customer(kiosk: Running) -> Iterator[Customer]:
     kiosk.control("receipt_printer", "paper", level="ok")
     kiosk.control("gateways", "down", down=False)
     kiosk.control("pos", "plug")
-    eventually(lambda: "收不了款" not in httpx.get(kiosk.base, trust_env=False).text)
+    eventually(lambda: "收不了款" not in LINE.get(kiosk.base).text)
     somebody = kiosk.customer()
     yield somebody
     somebody.web.close()

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import httpx
 from cryptography import x509
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
@@ -31,6 +30,7 @@ from kiosk.simulators.ukeys_drawer import Drawer
 from kiosk.supervise import free_port
 from kiosk.worker import pins
 from tests.kill.money_worker import scenario
+from tests.running import LINE
 
 PIN, SO_PIN = "592741", "87654321"
 BATCH = 40  # orders on one UKey
@@ -124,14 +124,14 @@ class Drill:
     def _simulator(self, name: str, *more: str) -> None:
         command = [sys.executable, "-m", f"kiosk.simulators.{name}", "--control", str(free_port())]
         command += ["--home", str(self.home / "sim" / name), *more]
-        (self.home / "sim" / name).mkdir(parents=True)
+        (self.home / "sim" / name).mkdir(parents=True, exist_ok=True)
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         self.processes.append(process)
         assert process.stdout is not None
         self.told[name] = json.loads(process.stdout.readline().removeprefix("ready"))
 
     def ask(self, name: str, verb: str, **body: Any) -> dict[str, Any]:
-        answer = httpx.post(f"http://127.0.0.1:{self.told[name]['control']}/{verb}", json=body, trust_env=False)
+        answer = LINE.post(f"http://127.0.0.1:{self.told[name]['control']}/{verb}", json=body)
         found: dict[str, Any] = answer.json()
         return found
 
@@ -157,6 +157,10 @@ class Drill:
         self.house: House = self.app.extensions["house"]
         self.context = self.app.app_context()
         self.context.push()
+        self._books()
+
+    def _books(self) -> None:
+        """Empty tables and a CA."""
         db.create_all()
         EmbeddedCa.create(self.home / "ca", algorithm="p256")
 

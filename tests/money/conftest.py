@@ -29,7 +29,9 @@ _kiosks = itertools.count(1)
 
 
 class Counter(Drill):
-    """The outside alone: both gateways and the card terminal."""
+    """The outside alone: both gateways and the card terminal; and ``template``, a kiosk's home with nothing in it."""
+
+    template: Path | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -50,22 +52,34 @@ class Counter(Drill):
 class Till(Drill):
     """A drill without a worker: effects run in the test, lane by lane, when :meth:`work` is called.
 
-    ``counter``: an outside that is there already; without one the till has its own.
+    ``counter``: an outside that is there already; without one the till has its own, with the keys of ``keys``.
     """
 
     qr_seconds = Settings.model_fields["qr_seconds"].default
 
-    def __init__(self, home: Path, counter: Counter | None = None) -> None:
+    def __init__(self, home: Path, counter: Counter | None = None, keys: Path | None = None) -> None:
         super().__init__(home, 0)
+        self.keys = keys
         self.counter, self.kiosk_id = counter, f"T{next(_kiosks):04d}"
 
     def _outside(self) -> None:
         if self.counter is None:
+            if self.keys:  # gateways that know their merchant already, and nothing else
+                ledger = shutil.ignore_patterns("ledger*")
+                shutil.copytree(self.keys / "sim" / "gateways", self.home / "sim" / "gateways", ignore=ledger)
             super()._outside()
             return
         merchant = shutil.copytree(self.counter.merchant, self.home / "sim" / "gateways" / "merchant")
         self.told = {**self.counter.told, "gateways": {**self.counter.told["gateways"], "merchant": str(merchant)}}
         self.counter.calm()
+
+    def _books(self) -> None:
+        template = self.counter.template if self.counter else None
+        if template is None:
+            super()._books()
+            return
+        shutil.copy(template / "kiosk.sqlite", self.home / "kiosk.sqlite")
+        shutil.copytree(template / "ca", self.home / "ca")
 
     def trades(self) -> list[dict[str, Any]]:
         """This kiosk's trades in the gateways' ledgers."""
@@ -121,7 +135,11 @@ class Till(Drill):
 
 @pytest.fixture(scope="session")
 def counter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Counter]:
-    with Counter(tmp_path_factory.mktemp("counter") / "home", 0) as made:
+    folder = tmp_path_factory.mktemp("counter")
+    with Counter(folder / "home", 0) as made:
+        with Till(folder / "template", made) as empty:
+            template = empty.home
+        made.template = template
         yield made
 
 
@@ -134,9 +152,9 @@ def till(tmp_path: Path, counter: Counter) -> Iterator[Till]:
 
 
 @pytest.fixture
-def lone_till(tmp_path: Path) -> Iterator[Till]:
+def lone_till(tmp_path: Path, counter: Counter) -> Iterator[Till]:
     """With gateways of its own, whose bills hold nothing else."""
-    with Till(tmp_path / "home") as made:
+    with Till(tmp_path / "home", keys=counter.home) as made:
         made.begin()
         yield made
         made.close()

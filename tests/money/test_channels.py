@@ -125,7 +125,7 @@ def test_a_card_is_charged_once(till: Till) -> None:
 
 
 def test_a_lost_result_is_asked_for_and_not_charged_again(till: Till, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kiosk.worker.effects.pos.DEADLINE", 3.0)
+    monkeypatch.setattr("kiosk.worker.effects.pos.DEADLINE", 1.0)
     till.ask("pos", "auto", on=False)
     till.ask("pos", "lost_result")
     payment = till.pay(till.order(), "pos")

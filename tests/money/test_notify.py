@@ -17,6 +17,7 @@ from kiosk.orders.money_models import Notice
 from kiosk.orders.states import PaymentState
 from kiosk.views import notify
 from tests.money.conftest import Till, fault
+from tests.running import LINE
 
 
 class Listener:
@@ -35,7 +36,7 @@ class Listener:
     def again(self, body: bytes | None = None) -> int:
         path, headers, first = self.seen[-1]
         kept = {key: value for key, value in headers.items() if key.lower() not in ("host", "content-length")}
-        return httpx.post(self.base + path, headers=kept, content=first if body is None else body).status_code
+        return LINE.post(self.base + path, headers=kept, content=first if body is None else body).status_code
 
 
 @pytest.fixture
@@ -100,4 +101,4 @@ def test_floods_and_giants_are_refused(till: Till, listener: Listener) -> None:
 
 
 def test_other_channels_have_no_address(till: Till, listener: Listener) -> None:
-    assert httpx.post(f"{listener.base}/notify/other", content=b"").status_code == 404
+    assert LINE.post(f"{listener.base}/notify/other", content=b"").status_code == 404

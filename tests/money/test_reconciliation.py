@@ -26,11 +26,11 @@ DAY = dt.date(2026, 11, 20)
 ORDERS = 1000
 
 
-def made_day(house: House) -> list[BillLine]:
-    """1,000 paid orders over three channels, every 25th refunded; returns the bills that agree with them."""
+def made_day(house: House, count: int = ORDERS) -> list[BillLine]:
+    """Paid orders over three channels, every 25th refunded; returns the bills that agree with them."""
     chance = random.Random(5)
     orders, payments, refunds, bill = [], [], [], []
-    for index in range(1, ORDERS + 1):
+    for index in range(1, count + 1):
         channel = ("wechat", "alipay", "pos")[index % 3]
         at = dt.datetime.combine(DAY, dt.time(9), BEIJING) + dt.timedelta(seconds=chance.randrange(8 * 3600))
         number, amount = f"K001x26112000{index:04d}x1", chance.choice((10000, 20000, 40000))
@@ -114,7 +114,7 @@ def test_an_agreeing_day_is_balanced_and_signed_once(core: Flask, house: House) 
 
 def test_a_line_at_midnight_is_found_on_the_next_day(core: Flask, house: House) -> None:
     late = dt.datetime.combine(DAY, dt.time(23, 58), BEIJING)
-    bill = made_day(house)
+    bill = made_day(house, 50)
     with write() as session:
         payment = session.get(Payment, 1)
         assert payment is not None
