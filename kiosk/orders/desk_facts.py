@@ -34,5 +34,5 @@ def drop(session: Session, name: str) -> None:
 
 def listed(session: Session, prefix: str) -> dict[str, dict[str, Any]]:
     """Name and value of every fact whose name begins with ``prefix``."""
-    query = select(Standing).where(Standing.name.between(prefix, prefix + "~")).order_by(Standing.name)
+    query = select(Standing).where(Standing.name.startswith(prefix, autoescape=True)).order_by(Standing.name)
     return {row.name: dict(row.value) for row in session.scalars(query)}

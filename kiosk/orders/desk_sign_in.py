@@ -9,9 +9,6 @@ from kiosk.orders import clerks, desk_cards
 from kiosk.orders.book import House
 from kiosk.orders.clerks import SignedIn
 
-HARMLESS = ("token_missing", "several_tokens", "token_removed", "device_busy", "device_timeout")
-"""Reasons of a failed proof that say nothing against whoever typed the PIN."""
-
 
 def refusal(house: House, address: str) -> str:
     """Why no PIN is taken now (slow_down, no_card, card_unknown, locked); empty when one may be typed."""

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from kiosk.db import now, write
 from kiosk.fleet.models import FleetKiosk, FleetStatus
-from kiosk.orders import desk_notices
+from kiosk.orders import desk_facts, desk_notices
 from kiosk.worker.alarms import Alarms
 from kiosk.worker.world import World
 from tests.admin.test_notices import Receiver
@@ -55,3 +55,11 @@ def test_a_kiosk_that_is_not_heard_of(
     assert len(receiver.texts()) == 2
     assert "已恢复" in receiver.texts()[1]
     world.close()
+
+
+def test_facts_are_listed_by_their_prefix_in_any_order_of_letters(centre: Flask) -> None:
+    with centre.app_context(), write() as session:
+        for name in ("key.0a", "key.ff", "keys", "kez", "card.0", "key"):
+            desk_facts.put(session, name, {"name": name})
+        session.flush()
+        assert list(desk_facts.listed(session, "key.")) == ["key.0a", "key.ff"]
