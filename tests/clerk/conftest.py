@@ -23,7 +23,7 @@ ROLES = ("clerk", "reviewer", "finance", "admin", "auditor")
 def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose database has gone through every migration. Hashing is made cheap: many people sign in here."""
     clerks._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    clerks._nobody = clerks._hasher.hash("nobody")
+    clerks._nobody.cache_clear()
     home = tmp_path_factory.mktemp("desk") / "home"
     app = create_app(config.load({}, home=str(home), simulators=False))
     with app.app_context():

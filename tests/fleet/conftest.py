@@ -60,7 +60,7 @@ def database(cluster: Cluster, migrated: str) -> str:
 
 def centre_app(home: Path, database: str, **settings: object) -> Flask:
     clerks._hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
-    clerks._nobody = clerks._hasher.hash("nobody")
+    clerks._nobody.cache_clear()
     values = {"role": "centre", "kiosk_id": "C001", "simulators": False, "database": database, **settings}
     app = create_app(config.load({}, home=str(home), **values))
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
