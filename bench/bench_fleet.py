@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--many", type=int, default=1_000_000)
     parser.add_argument("--few", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=150)
+    parser.add_argument("--requests", type=int, default=2000, help="heartbeats, and three quarters as many pushes")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="bench-fleet-", dir="/tmp"))
@@ -42,7 +43,7 @@ def main() -> int:
     try:
         with Cluster(folder / "c", {"shared_buffers": "512MB", "max_wal_size": "4GB"}) as cluster:
             if options.part != "pages":
-                found["load"] = load(cluster, folder, options.kiosks)
+                found["load"] = load(cluster, folder, options.kiosks, options.requests)
             if options.part != "load":
                 found["pages"] = pages(cluster, folder, options.few, options.many, options.rounds)
     finally:

@@ -29,7 +29,7 @@ from kiosk.journal.chain import START, digest
 from kiosk.supervise import free_port
 
 CALLERS = 8  # connections at a time
-WARM, HEARTBEATS, PUSHES = 200, 2000, 1500
+WARM = 100
 EVENTS = 12
 PARTS = ("id_card", "scanner", "ukey", "receipt_printer", "a4_printer", "ca", "clock", "wechat", "alipay", "disk")
 
@@ -143,7 +143,7 @@ def _fleet(cluster: Cluster, home: Path, kiosks: int) -> tuple[str, list[Simulat
     return database, made
 
 
-def load(cluster: Cluster, folder: Path, kiosks: int) -> dict[str, Any]:
+def load(cluster: Cluster, folder: Path, kiosks: int, requests: int) -> dict[str, Any]:
     """Requests a second and their times, heartbeats and pushes."""
     home, port = folder / "centre", free_port()
     database, fleet = _fleet(cluster, home, kiosks)
@@ -157,8 +157,8 @@ def load(cluster: Cluster, folder: Path, kiosks: int) -> dict[str, Any]:
             _wait(port)
             Race(port, [one.request([]) for one in fleet[:WARM]]).run()
             pids = (centre.pid, cluster.pid() or 0)
-            heartbeats = _measured(pids, port, [fleet[n % kiosks].request([]) for n in range(HEARTBEATS)])
-            pushes = _measured(pids, port, [_push(fleet[n % kiosks]) for n in range(PUSHES)])
+            heartbeats = _measured(pids, port, [fleet[n % kiosks].request([]) for n in range(requests)])
+            pushes = _measured(pids, port, [_push(fleet[n % kiosks]) for n in range(requests * 3 // 4)])
         finally:
             centre.terminate()
             centre.wait(20)

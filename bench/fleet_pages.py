@@ -63,7 +63,8 @@ FROM generate_series(0, {KIOSKS - 1}) AS k
 """
 STATUS = """
 INSERT INTO fleet_status (kiosk, counter, epoch, version, seen_at, told)
-SELECT kiosk, 1, 1, '0.1.0', now(), '{"parts": {}, "stock": {"left": 9, "level": 20}, "today": {"done": 4}}' FROM fleet_kiosk
+SELECT kiosk, 1, 1, '0.1.0', now(),
+       '{"parts": {}, "stock": {"left": 9, "level": 20}, "today": {"done": 4}}' FROM fleet_kiosk
 """
 
 

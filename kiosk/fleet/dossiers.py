@@ -12,7 +12,7 @@ import hashlib
 from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationError
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from kiosk.db import now
@@ -119,6 +119,13 @@ def _index(session: Session, vault: Vault, number: str, found: Dossier) -> None:
     if wanted - known:
         rows = [{"kind": kind, "value": value, "number": number} for kind, value in sorted(wanted - known)]
         session.execute(insert(FleetKey), rows)
+
+
+def belongs_to(session: Session, vault: Vault, number: str, document: str) -> bool:
+    """Whether somebody with that identity or unit number stands in the order."""
+    pairs = [(kind, vault.blind(document, kind)) for kind in ("person", "unit")]
+    query = select(FleetKey.number).where(FleetKey.number == number, tuple_(FleetKey.kind, FleetKey.value).in_(pairs))
+    return session.scalar(query.limit(1)) is not None
 
 
 def put_file(

@@ -2,7 +2,9 @@
 
 The order is a token that is handed over in three steps, each one transaction, each repeatable:
 
-1. ``want``: the taker asks; the centre names the order to its holder in the next reply, with the fence that will hold.
+1. ``want``: the taker asks, and names the document of the customer who stands there (so that whoever stole a kiosk's
+   key cannot fetch orders by guessing their numbers); the centre names the order to its holder in the next reply, with
+   the fence that will hold.
 2. ``give``: the holder, if nothing of the order is under way, marks it *away* in its own database (from then on it
    cannot work on it, line or no line) and hands the sealed parcel over. The centre raises the fence; nobody holds it.
 3. ``take``: the taker fetches the parcel and keeps it without working on it, then says under which fence it did;
@@ -34,6 +36,16 @@ class LeaseRefused(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+
+def place(number: str, kiosk: str, fence: int) -> str:
+    """What a parcel's box is bound to."""
+    return f"parcel.{number}.{kiosk}.{fence}"
+
+
+def proof_place(number: str, kiosk: str) -> str:
+    """What the proof that the customer stands there is bound to."""
+    return f"want.{number}.{kiosk}"
 
 
 def _order(session: Session, number: str) -> FleetOrder:

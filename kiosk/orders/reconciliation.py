@@ -14,6 +14,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from kiosk.db import BEIJING, now
+from kiosk.fleet.wire import kiosk_of
 from kiosk.orders.book import House
 from kiosk.orders.models import Order, Payment, Refund
 from kiosk.orders.money_models import Reconciled
@@ -73,7 +74,8 @@ def records(session: Session, house: House, day: dt.date) -> list[LedgerLine]:
     moved = Payment.paid_at.between(begin, end)
     begun = Payment.created_at.between(begin, end)
     payments = session.scalars(select(Payment).where(or_(moved, begun), Payment.channel != "transfer"))
-    lines = [_payment(house, payment) for payment in payments]
+    own = house.settings.kiosk_id  # an order that came from another kiosk was paid there: it stands in that one's books
+    lines = [_payment(house, payment) for payment in payments if kiosk_of(payment.order.number) == own]
     done = or_(Refund.done_at.between(begin, end), Refund.at.between(begin, end))
     refunds = session.scalars(select(Refund).join(Refund.payment).where(done, Payment.channel != "transfer"))
     return lines + [_refund(house, refund) for refund in refunds]

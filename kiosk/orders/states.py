@@ -21,6 +21,7 @@ class State(StrEnum):
     REFUNDED = "refunded"
     CLERK = "clerk"  # waits for a clerk's task
     VOID = "void"  # left before paying
+    AWAY = "away"  # handed over to another kiosk of the hall, or on its way from one
 
 
 class PaymentState(StrEnum):
@@ -61,15 +62,16 @@ OPEN_PAYMENTS = (PaymentState.CREATED, PaymentState.PENDING, PaymentState.CLOSIN
 S, P, R = State, PaymentState, RefundState
 
 MOVES: dict[State, frozenset[State]] = {
-    S.DRAFT: frozenset({S.PAYING, S.PAID, S.VOID}),  # PAID: a rejected order, mended, is sent again
+    S.DRAFT: frozenset({S.PAYING, S.PAID, S.VOID, S.AWAY}),  # PAID: a rejected order, mended, is sent again
     S.PAYING: frozenset({S.DRAFT, S.PAID, S.VOID, S.CLERK}),
-    S.PAID: frozenset({S.WRITING, S.REFUNDING, S.CLERK, S.DRAFT}),
+    S.PAID: frozenset({S.WRITING, S.REFUNDING, S.CLERK, S.DRAFT, S.AWAY}),
     S.WRITING: frozenset({S.DONE, S.REFUNDING, S.CLERK}),
     S.CLERK: frozenset({S.WRITING, S.REFUNDING, S.DONE, S.PAID, S.PAYING}),
     S.REFUNDING: frozenset({S.REFUNDED, S.CLERK}),
     S.DONE: frozenset({S.REFUNDING}),  # two clerks only: the certificate is revoked first
     S.REFUNDED: frozenset(),
     S.VOID: frozenset(),
+    S.AWAY: frozenset({S.PAID, S.DRAFT}),
 }
 PAYMENT_MOVES: dict[PaymentState, frozenset[PaymentState]] = {
     P.CREATED: frozenset({P.PENDING, P.CLOSING, P.SUCCEEDED, P.CLOSED, P.MISMATCH}),

@@ -202,3 +202,60 @@ def picture(number: str, digest: str) -> Response:
     except dossiers.NotYours as error:
         raise Refused(404, "unknown_order") from error
     return jsonify(kept=digest)
+
+
+# -- an order that goes on at another kiosk of the hall -------------------------------------------
+
+
+@asked("/orders/<number>/want", "POST")
+def want(number: str) -> Response:
+    """The kiosk's customer wants to go on with an order of another kiosk: the sealed body is his document's number."""
+    vault = house().vault
+    try:
+        with _turn() as (session, kiosk, _status):
+            place = leases.proof_place(number, kiosk.kiosk)
+            document = box.open_box(box.centre_key(vault), request.get_data(), place).decode("utf-8", "replace")
+            if not dossiers.belongs_to(session, vault, number, document[:40]):
+                raise leases.LeaseRefused("unknown_order")
+            lease = leases.want(session, kiosk, number)
+            said = {"state": lease.state, "fence": lease.fence}
+    except VaultError as error:
+        raise Refused(422, "not_opened") from error
+    return jsonify(said)
+
+
+@asked("/orders/<number>/parcel/<int:fence>", "PUT")
+def give(number: str, fence: int) -> Response:
+    """The holder has let go; the sealed parcel is opened once and kept under a key of its own."""
+    try:
+        with _turn() as (session, kiosk, _status):
+            vault = house().vault
+            place = leases.place(number, kiosk.kiosk, fence)
+            plain = box.open_box(box.centre_key(vault), request.get_data(), place)
+            wrapped = vault.new_key(number)
+            sealed = vault.seal(wrapped, number, plain, f"fleet_lease.{number}")
+            lease = leases.give(session, kiosk, number, fence, wrapped, sealed)
+            said = {"state": lease.state, "fence": lease.fence}
+    except VaultError as error:
+        raise Refused(422, "not_opened") from error
+    return jsonify(said)
+
+
+@asked("/orders/<number>/parcel", "GET")
+def parcel(number: str) -> Response:
+    """For the one kiosk the order was given to."""
+    with _turn() as (session, kiosk, _status):
+        lease = leases.parcel_for(session, kiosk, number)
+        if lease.state != "given" or lease.parcel is None:
+            raise Refused(409, "not_yet")
+        plain = house().vault.open(lease.wrapped_key, number, lease.parcel, f"fleet_lease.{number}")
+        fence = lease.fence
+    return Response(plain, mimetype="application/json", headers={"X-Fence": str(fence)})
+
+
+@asked("/orders/<number>/take/<int:fence>", "POST")
+def take(number: str, fence: int) -> Response:
+    """The taker has the parcel; from the answer on he may work on the order."""
+    with _turn() as (session, kiosk, _status):
+        leases.take(session, kiosk, number, fence)
+    return jsonify(held=number)

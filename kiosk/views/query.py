@@ -36,6 +36,7 @@ STATES = {
     State.REFUNDING: "正在退款",
     State.REFUNDED: "已退款",
     State.CLERK: "工作人员处理中",
+    State.AWAY: "在另一台自助机办理中",
 }
 
 

@@ -11,6 +11,7 @@ from flask import current_app
 from kiosk.db import BEIJING, db, now, write
 from kiosk.fleet import dossiers, overview, pairing, signing, wire
 from kiosk.fleet.line import Line, LineError, Refused, checked_url
+from kiosk.orders import transfer
 from kiosk.orders.book import House
 from kiosk.worker import uplink
 
@@ -65,6 +66,24 @@ def report() -> None:
     finally:
         line.close()
     click.echo(f"{house.settings.kiosk_id}: the centre has {line.acked}{'; fault ' + line.fault if line.fault else ''}")
+
+
+@fleet.command("take")
+@click.argument("number")
+def take(number: str) -> None:
+    """Have an order of another kiosk of this hall come here; it arrives with one of the next reports.
+
+    Asks for the number of the customer's document: an order comes only for somebody who stands in it.
+    """
+    house, centre = _house("kiosk"), uplink.paired()
+    if wire.day_of(number) is None:
+        raise click.ClickException("not an order's number")
+    if centre is None:
+        raise click.ClickException("this kiosk is not paired")
+    document = str(click.prompt("Identity or unit number", hide_input=True))
+    with write() as session:
+        transfer.ask_for(session, house, centre.box_key, number, document)
+    click.echo(f"{number} is asked for")
 
 
 @fleet.command("invite")

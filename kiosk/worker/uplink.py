@@ -24,12 +24,12 @@ from kiosk.catalogue.shelf import Shelf
 from kiosk.db import db, now, write
 from kiosk.fleet import box, dossiers, signing, wire
 from kiosk.fleet.line import Cut, Line, LineError, Refused
-from kiosk.orders import dossier, remote, report
+from kiosk.orders import dossier, remote, report, transfer
 from kiosk.orders.book import House
 from kiosk.orders.desk_models import Standing
 from kiosk.orders.models import Order
 from kiosk.privacy import VaultError
-from kiosk.worker import uplink_logs
+from kiosk.worker import handover, uplink_logs
 
 log = logging.getLogger("kiosk.uplink")
 PAIRED = "uplink"  # the Standing that says where the centre is
@@ -130,6 +130,10 @@ class Uplink:
                 self._obey(reply)
                 for number in reply.wanted:
                     self._tell_of(line, centre, number)
+                for wanted in reply.release:
+                    with write() as session:
+                        transfer.leave(session, self.house, wanted.number, wanted.fence)
+                handover.go_on(line, centre.box_key, self.house, self.acked)
                 self._adopt(line, reply.catalogue)
                 return self._more()
             except ValidationError as error:

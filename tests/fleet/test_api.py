@@ -25,7 +25,7 @@ from tests.fleet.world import Station, house_of
 Stations = Callable[..., Station]
 STOCK = wire.StockTold(left=1, received=1, used=0, spoilt=0, level=20)
 EMPTY = wire.Report(now=1, epoch=1, heartbeat=wire.Heartbeat(version="0", stock=STOCK))
-FILL = {"number": "K001261121100001", "digest": "0" * 64}
+FILL: dict[str, Any] = {"number": "K001261121100001", "digest": "0" * 64, "fence": 1}
 
 
 def rules(app: Flask) -> list[tuple[str, Rule]]:

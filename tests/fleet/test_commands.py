@@ -118,6 +118,9 @@ def test_what_cannot_be_done_is_answered_with_the_reason(
 # -- review ---------------------------------------------------------------------------------------
 
 
+CARD = {"name": "王俊轩", "number": "430903199003078515"}
+
+
 def waits_for_review(one: Station) -> tuple[str, bytes]:
     """A paid order with a picture, before its first reviewer."""
     picture = b"\xff\xd8" + bytes(range(256)) * 40
@@ -127,7 +130,9 @@ def waits_for_review(one: Station) -> tuple[str, bytes]:
         for service in scheme.services.values()
         if len(service.review) == 2 and service.operation == "new"
     )
-    number = one.open_order(scheme, service, form={"unit_name": "湖南测试科技有限公司", "mobile": "13812345678"})
+    number = one.open_order(
+        scheme, service, form={"unit_name": "湖南测试科技有限公司", "mobile": "13812345678"}, card=CARD
+    )
     with one.app.app_context(), write() as session:
         order = session.query(Order).filter_by(number=number).one()
         digest = one.house.put_file(order, picture)

@@ -206,6 +206,7 @@ STATES: dict[str, Any] = {
     "refunded": _l("已退款"),
     "clerk": _l("待窗口处理"),
     "void": _l("已作废"),
+    "away": _l("在另一台自助机办理中"),
 }
 LEVELS = {"fine": _l("正常"), "warning": _l("注意"), "failed": _l("故障"), "busy": _l("忙"), "unknown": _l("未知")}
 PARTS = {
