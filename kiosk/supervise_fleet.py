@@ -75,7 +75,10 @@ class Fleet:
     def write_settings(self) -> None:
         """``kiosk.toml`` of everybody, written anew at each start: ports may have changed."""
         centre = {"role": "centre", "kiosk_id": "C001", "port": self.port, "database": self.cluster.url("centre")}
-        self._settings(self.centre_home, {**centre, "threads": 8, "hall": "centre", "simulators": False})
+        self._settings(
+            self.centre_home,
+            {**centre, "threads": 8, "hall": "centre", "hall_name": "CA 自助服务中心", "simulators": False},
+        )
         for name in self.names:
             facts = {"kiosk_id": name, "port": self.kiosk_port(name), "hall": HALL, "simulators": True}
             self._settings(self.home(name), facts, f"\n[fleet]\nevery = {self.every}\n")
