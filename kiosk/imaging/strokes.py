@@ -66,9 +66,7 @@ def split(page: Layout, cell: Cell, valid: Pixels, gain: float = 1.0) -> Marks:
     vivid = _vivid(colour, mask)
     own = cv2.bitwise_and(mask, cv2.bitwise_or(_sure(seen.own), vivid))
     text = cv2.bitwise_and(mask, cv2.bitwise_and(_sure(seen.text), cv2.bitwise_not(vivid)))
-    rules = cv2.bitwise_and(
-        _rules(page, window, _sure(seen.rules)), cv2.threshold(strong, DARK, 255, cv2.THRESH_BINARY)[1]
-    )
+    rules = cv2.bitwise_and(_rules(page, window, seen, mask), cv2.threshold(strong, DARK, 255, cv2.THRESH_BINARY)[1])
     rules = cv2.bitwise_and(rules, cv2.bitwise_not(_penned(rules, own)))
     side = round(2 * SIDE * WORK) | 1
     rules = cv2.bitwise_and(rules, cv2.erode(inside, np.ones((side, side), np.uint8), borderValue=0))
@@ -138,9 +136,9 @@ def _straight(under: Pixels) -> Pixels:
     return out
 
 
-def _rules(page: Layout, window: tuple[slice, slice], sure: Pixels) -> Pixels:
-    """Rules: long straight runs that the network, too, takes for a rule, and shorter ones it is sure of."""
-    out = np.zeros_like(sure)
+def _rules(page: Layout, window: tuple[slice, slice], seen: pen.Seen, mask: Pixels) -> Pixels:
+    """Rules: long straight runs that are no stroke of the pen, and shorter ones surely taken for a rule."""
+    sure, out = _sure(seen.rules), np.zeros_like(mask)
     across = cv2.dilate(page.across[window], np.ones((3, 9), np.uint8))
     down = cv2.dilate(page.down[window], np.ones((9, 3), np.uint8))
     joined = cv2.morphologyEx(sure, cv2.MORPH_CLOSE, np.ones((3, 15), np.uint8))
@@ -150,7 +148,9 @@ def _rules(page: Layout, window: tuple[slice, slice], sure: Pixels) -> Pixels:
             x, y, w, h, _area = (int(v) for v in stats[k])
             if max(w, h) < least * WORK or min(w, h) > 0.03 * max(w, h) + 8:
                 continue
-            here = labels[y : y + h, x : x + w] == k
-            if cv2.mean(sure[y : y + h, x : x + w], here.astype(np.uint8))[0] > 60:
-                out[y : y + h, x : x + w][here] = 255
+            part = (slice(y, y + h), slice(x, x + w))
+            here = (labels[part] == k).astype(np.uint8)
+            penned = cv2.mean(seen.own[part], cv2.bitwise_and(here, mask[part] & 1))[0] > 90
+            if cv2.mean(sure[part], here)[0] > 60 or (runs is not joined and not penned):
+                out[part][here > 0] = 255
     return out
