@@ -51,8 +51,7 @@ class Memory:
         self.good: dict[str, bool] = defaultdict(lambda: True)
 
     def known(self) -> set[str]:
-        assert self.config.cache is not None
-        kept = self.config.cache.get(KEY, {})
+        kept = self.config.cache.get(KEY, {}) if self.config.cache else {}
         return set(kept.get("tests", ())) if self.tree and kept.get("tree") == self.tree else set()
 
     @pytest.hookimpl(trylast=True)
@@ -71,9 +70,8 @@ class Memory:
         self.good[name] &= report.outcome == "passed"
 
     def pytest_sessionfinish(self) -> None:
-        if self.worker or not self.tree or digest() != self.tree:
+        if self.worker or not self.tree or self.config.cache is None or digest() != self.tree:
             return
-        assert self.config.cache is not None
         slow = {name for name, took in self.took.items() if took >= SLOW and self.good[name]}
         failed = {name for name, good in self.good.items() if not good}
         self.config.cache.set(KEY, {"tree": self.tree, "tests": sorted((self.known() - failed) | slow)})
