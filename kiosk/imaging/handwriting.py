@@ -226,7 +226,7 @@ def _settle(found: Finding) -> None:
         d.add(Label.FAINT)
     if m["marks"] > 1 and m["coloured"]:
         d.add(Label.TWO_SEALS)
-    elif not {Label.BLURRED, Label.FAINT, Label.CROPPED} & d and _repeated(m):
+    elif not {Label.BLURRED, Label.FAINT, Label.CROPPED, Label.OVER_TEXT} & d and _repeated(m):
         d.add(Label.SMEARED)
     if m["border_mm"] < BORDER_MM and not cropped:
         d.add(Label.TOUCH_BORDER)
