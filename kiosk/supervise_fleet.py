@@ -156,6 +156,7 @@ class Fleet:
         self.people()
         self.start_centre()
         self.pair()
+        self._start("notices", self.centre_home, "flask", "--app", "wsgi", "notices", "run", log="notices")
         for name in self.names:
             self._start(name, self.home(name), "kiosk.supervise")
         for part in self.parts:
@@ -163,7 +164,7 @@ class Fleet:
                 raise SystemExit(f"{part.name} did not start; see {part.log}")
 
     def start_centre(self) -> None:
-        self.centre = self._start("centre", self.centre_home, "kiosk.serve", says=False)
+        self.centre = self._start("centre", self.centre_home, "kiosk.serve", log="web", says=False)
         until, address = time.monotonic() + READY, f"http://127.0.0.1:{self.port}/"
         while time.monotonic() < until and not self.stopping.is_set():
             with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=5) as answer:
@@ -172,10 +173,10 @@ class Fleet:
             time.sleep(0.1)
         raise SystemExit(f"the centre did not start; see {self.centre.log}")
 
-    def _start(self, name: str, home: Path, module: str, says: bool = True) -> Part:
+    def _start(self, name: str, home: Path, *module: str, log: str = "supervise", says: bool = True) -> Part:
         (home / "log").mkdir(parents=True, exist_ok=True)
-        log = home / "log" / ("web.log" if not says else "supervise.log")
-        part = Part(name, [sys.executable, "-m", module], self.environ(home), log, says_ready=says)
+        command = [sys.executable, "-m", *module]
+        part = Part(name, command, self.environ(home), home / "log" / f"{log}.log", says_ready=says)
         part.start()
         self.parts = [*(one for one in self.parts if one.name != name), part]
         return part
