@@ -129,7 +129,9 @@ def test_a_frozen_printer_costs_its_process(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "job"), [(b"hello", "job"), (b"", "job"), (pdf(), ""), (pdf(), "张三"), (pdf(), "a" * 200)]
+    ("document", "job"),
+    [(b"hello", "job"), (b"", "job"), (pdf(), ""), (pdf(), "张三"), (pdf(), "a" * 200)],
+    ids=["not PDF", "empty", "no name", "name not ASCII", "name too long"],
 )
 def test_what_cannot_be_a_job_is_refused_before_the_printer(document: bytes, job: str) -> None:
     with pytest.raises(DeviceFailed):
