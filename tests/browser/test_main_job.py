@@ -170,7 +170,7 @@ def printed(kiosk: Running, number: str) -> None:
 def test_a_unit_renews_by_taps(page: Page, kiosk: Running) -> None:
     person = Person(page, kiosk, "lin", "a", "unit-a", "135246")
     number = person.walk("延期", "unit")
-    assert person.fingers.typed > 60  # names, numbers, the address: nothing came from a script
+    assert person.fingers.typed > 40  # what card, UKey and licence did not tell: nothing came from a script
     expect(page.locator("h1")).to_contain_text("办理完成")
     printed(kiosk, number)
     page.locator("button.rate").nth(3).tap()

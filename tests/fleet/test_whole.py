@@ -54,6 +54,8 @@ def test_approved_at_the_centre_and_written_at_the_kiosk(centre: Flask, address:
     customer, said = paired.customer(), []
 
     def at_the_centre(number: str) -> None:
+        if said:
+            return  # the word is on its way; a one-time code is good for one sign-in
         for member in people:
             with Office(address, member.name, PASSWORD, member.secret) as office:
                 said.append(office.approve(number))
