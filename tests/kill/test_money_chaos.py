@@ -70,7 +70,9 @@ def test_a_little_chaos(tmp_path: Path, record_property: Told) -> None:
         drill.run()
         judge = judged(drill, record_property)
         assert len(judge.orders) == len(SMALL)
-        assert set(drill.kills.read_text().split()) == set(SMALL_POINTS)
+        died = set(drill.kills.read_text().split())
+        assert died <= set(SMALL_POINTS)
+        assert len(died) > len(SMALL_POINTS) / 2  # eleven orders do not always come by each of them; test_chaos must
 
 
 @pytest.mark.long
