@@ -7,6 +7,7 @@ import os
 import select
 import threading
 import tty
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from kiosk.simulators.control import Verb
 
 
-class SerialLine:
+class SerialLine(ABC):
     """Plugged from the start. Unplugging closes it, plugging makes another one under the same symbolic link.
 
     A subclass says in :meth:`heard` what happens to the bytes that come in, and in :meth:`quiet` what it wants to say
@@ -71,11 +72,11 @@ class SerialLine:
     def state(self) -> dict[str, Any]:
         return {"plugged": self.plugged, "port": str(self.link)}
 
+    @abstractmethod
     def heard(self, master: int, held: bytes) -> bytes:
         """Answer the whole frames in ``held``; what is left waits for more."""
-        raise NotImplementedError
 
-    def quiet(self, master: int) -> None:
+    def quiet(self, master: int) -> None:  # noqa: B027 - most lines have nothing to say of their own accord
         """Nothing came for a moment."""
 
     def _run(self, master: int, pulled: threading.Event) -> None:

@@ -11,13 +11,13 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from kiosk.db import db, today, write
+from kiosk.db import db, write
 from kiosk.fleet import dossiers, overview
 from kiosk.fleet.dossiers import Dossier
 from kiosk.fleet.models import FleetOrder
 from kiosk.orders import statistics
 from kiosk.views.admin.fleet import give, hall_name, my_hall
-from kiosk.views.admin.records import bars, service_name
+from kiosk.views.admin.records import bars, service_name, span
 from kiosk.views.clerk import texts
 from kiosk.views.clerk.guard import ALL, me, page
 from kiosk.views.clerk.orders import SHOW_REASONS, WORKING, masked
@@ -108,14 +108,7 @@ def reprint(number: str) -> Response:
 
 
 def _span() -> tuple[dt.date, dt.date]:
-    def given(name: str, default: dt.date) -> dt.date:
-        try:
-            return dt.date.fromisoformat(request.args.get(name, ""))
-        except ValueError:
-            return default
-
-    last = min(given("last", today()), today())
-    first = min(given("first", last - dt.timedelta(days=13)), last)
+    first, last = span()
     return max(first, last - dt.timedelta(days=statistics.MAX_DAYS - 1)), last
 
 

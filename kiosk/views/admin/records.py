@@ -83,7 +83,9 @@ def _events(kiosk: str, epoch: int, last: int) -> Iterator[str]:
 # -- statistics -----------------------------------------------------------------------------------
 
 
-def _span() -> tuple[dt.date, dt.date]:
+def span() -> tuple[dt.date, dt.date]:
+    """The Beijing dates ``first`` and ``last`` of the address; without them the fortnight up to today."""
+
     def given(name: str, default: dt.date) -> dt.date:
         try:
             return dt.date.fromisoformat(request.args.get(name, ""))
@@ -95,7 +97,7 @@ def _span() -> tuple[dt.date, dt.date]:
 
 
 def _figures() -> list[Figure]:
-    first, last = _span()
+    first, last = span()
     first = max(first, last - dt.timedelta(days=statistics.MAX_DAYS - 1))
     if first <= today() - statistics.SETTLED_AFTER:
         with write() as session:
@@ -136,7 +138,7 @@ def ratings(levels: list[tuple[str, int, int]], reasons: list[tuple[str, int, in
 
 @page("/statistics", *FIGURES, places=OFFICE)
 def figures() -> str:
-    first, last = _span()
+    first, last = span()
     sums: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     days: dict[dt.date, int] = {first + dt.timedelta(days=n): 0 for n in range((last - first).days + 1)}
     for one in _figures():
@@ -183,7 +185,7 @@ def figures_csv() -> Response:
     for one in _figures():
         key = one.key if one.key[:1] not in "=+-@\t" else f"'{one.key}"
         writer.writerow((one.day.isoformat(), one.measure, key, one.amount, one.total))
-    first, last = _span()
+    first, last = span()
     response = Response("\ufeff" + out.getvalue(), mimetype="text/csv")
     response.headers["Content-Disposition"] = f"attachment; filename=statistics-{first}-{last}.csv"
     return response
