@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, expect
 
 from kiosk.ime.build import index_path
 from kiosk.ime.engine import Engine
@@ -31,9 +31,15 @@ def page(browser: Browser, kiosk: Running) -> Iterator[Page]:
     complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
-        if message.type == "error" and "422" not in message.text:  # an answer that is refused: the page says why
+        if message.type == "error":
             complaints.append(message.text)
 
+    def answered(response: Response) -> None:
+        if response.status >= 400:
+            said = re.findall(r'class="error[^>]*>([^<]+)', response.text())
+            complaints.append(f"{response.status} {response.url} {response.request.post_data} {said}")
+
+    opened.on("response", answered)
     opened.on("console", heard)
     opened.on("pageerror", lambda error: complaints.append(str(error)))
     yield opened
