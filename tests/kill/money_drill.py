@@ -164,10 +164,13 @@ class Drill:
         db.create_all()
         EmbeddedCa.create(self.home / "ca", algorithm="p256")
 
-    def start_worker(self, points: Sequence[str] = (), times: int = 2, mutant: str = "") -> None:
-        """The worker that dies ``times`` times at each of the checkpoints ``points``."""
+    def start_worker(
+        self, points: Sequence[str] = (), times: int = 2, mutant: str = "", spared: tuple[int, int] = (10, 40)
+    ) -> None:
+        """The worker that dies ``times`` times at each of the checkpoints ``points``, passing ``spared`` between."""
         environ = {**os.environ, "KIOSK_HOME": str(self.home), "KILLS": str(self.kills), "MUTANT": mutant}
         environ |= {"POINTS": " ".join(points), "TIMES": str(times), "SEED": str(self.seed)}
+        environ["SPARED"] = f"{spared[0]} {spared[1]}"
         self.log = self.home / "worker.log"
         with self.log.open("w") as out:
             command = [sys.executable, "-m", "tests.kill.money_worker"]

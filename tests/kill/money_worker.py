@@ -2,8 +2,9 @@
 
 One process imports everything once and forks a life at a time; each life runs :func:`kiosk.worker.main.main` until it
 reaches a checkpoint that still has to be died at, then SIGKILLs itself. In the environment: ``KILLS`` the file that
-remembers, ``POINTS`` the checkpoints and ``TIMES`` how often to die at each, ``SEED`` of every choice, ``MUTANT`` a
-fault to put into the product, for the judge to find.
+remembers, ``POINTS`` the checkpoints and ``TIMES`` how often to die at each, ``SPARED`` how many checkpoints a life
+passes at least and at most before it may end, so that work gets done between the deaths, ``SEED`` of every choice,
+``MUTANT`` a fault to put into the product, for the judge to find.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from kiosk.worker.effects import HANDLERS
 from kiosk.worker.outcomes import Failed, Outcome
 from tests.kill.money_mutants import MUTANTS
 
-SPARED = (10, 40)  # checkpoints a life passes before it may end, so that work gets done between the deaths
 RARE = ("refund", "pos.void", "ca.revoke")  # these come too seldom to be spared
 GRACE = timedelta(seconds=10)  # a code of the simulated Alipay dies at its expiry
 SCENARIOS = 20
@@ -57,9 +57,9 @@ def break_tokens() -> None:
         handler.perform = perform  # type: ignore[method-assign]
 
 
-def live(kills: Path, wanted: list[str], seed: str) -> None:
+def live(kills: Path, wanted: list[str], seed: str, least: int, most: int) -> None:
     """One life."""
-    spared, lock = [random.Random(seed).randint(*SPARED)], threading.Lock()
+    spared, lock = [random.Random(seed).randint(least, most)], threading.Lock()
 
     def hook(name: str) -> None:
         with lock:
@@ -75,6 +75,7 @@ def live(kills: Path, wanted: list[str], seed: str) -> None:
 def main() -> int:
     kills = Path(os.environ["KILLS"])
     points, times, seed = os.environ["POINTS"].split(), int(os.environ["TIMES"]), os.environ["SEED"]
+    least, most = map(int, os.environ["SPARED"].split())
     for kind in [kind for kind, lane in LANES.items() if lane in ("paper", "post")]:
         HANDLERS.pop(kind)  # papers and messages are another test's matter
     health.EVERY = health.SOON = 600.0
@@ -95,7 +96,7 @@ def main() -> int:
         died = Counter(kills.read_text().split()) if kills.exists() else Counter()
         child = os.fork()
         if child == 0:
-            live(kills, [name for name in points if died[name] < times], f"{seed}:{died.total()}")
+            live(kills, [name for name in points if died[name] < times], f"{seed}:{died.total()}", least, most)
             os._exit(worker.main(app))
         _, status = os.waitpid(child, 0)
         child = 0

@@ -66,13 +66,11 @@ def summary(drill: Drill, judge: Judge, injected: dict[str, int], found: list[st
 def test_a_little_chaos(tmp_path: Path, record_property: Told) -> None:
     with Drill(tmp_path / "home", 20, SMALL, ("wechat", "wechat")) as drill:
         drill.ask("gateways", "chaos", rate=2 * CHAOS, seed=drill.seed)
-        drill.start_worker(SMALL_POINTS, times=1)
+        drill.start_worker(SMALL_POINTS, times=1, spared=(2, 5))  # few enough for eleven orders to come by each point
         drill.run()
         judge = judged(drill, record_property)
         assert len(judge.orders) == len(SMALL)
-        died = set(drill.kills.read_text().split())
-        assert died <= set(SMALL_POINTS)
-        assert len(died) > len(SMALL_POINTS) / 2  # eleven orders do not always come by each of them; test_chaos must
+        assert sorted(drill.kills.read_text().split()) == sorted(SMALL_POINTS)
 
 
 @pytest.mark.long
