@@ -51,8 +51,8 @@ test: $(VENV)/.test $(MO) ## the tests
 test-long: $(VENV)/.test $(MO) ## what takes many minutes: 200 orders under chaos, every screen in every size and mode
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(ARGS)
 
-test-kill: $(VENV)/.test $(MO) ## the tests that kill processes, and a table of where they died (long)
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m kill --again $(ARGS)
+test-kill: $(VENV)/.test $(MO) ## money and the main case under kill -9 at every named point, and a table of where they died (long)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m kill --again tests/kill $(ARGS)
 
 check: $(VENV)/.test ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .
