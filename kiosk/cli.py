@@ -236,9 +236,9 @@ def walk(scheme: str, service: str, kind: str, years: int, token: str, url: str,
     from kiosk.walk import Customer
 
     settings = _house().settings
-    customer = Customer(url or f"http://{settings.host}:{settings.port}")
-    report = customer.walk(scheme, service, kind, years, token)
-    _out(report, as_json, customer.told(report))
+    with Customer(url or f"http://{settings.host}:{settings.port}") as customer:
+        report = customer.walk(scheme, service, kind, years, token)
+        _out(report, as_json, customer.told(report))
     sys.exit(0 if report["outcome"] == "done" else 1)
 
 

@@ -53,13 +53,13 @@ def walk(home: Path, options: argparse.Namespace) -> dict[str, object]:
                 break
         else:
             raise SystemExit("the kiosk did not start")
-        customer = Customer(f"http://127.0.0.1:{port}", environ)
-        if options.all:
-            cells = walk_all(customer)
-            return {"outcome": "done" if good(cells) else "stuck", "cells": cells}
-        report = customer.walk(options.scheme, options.service, options.kind, options.years, options.ukey)
-        sys.stdout.write(customer.told(report) + "\n")
-        return report
+        with Customer(f"http://127.0.0.1:{port}", environ) as customer:
+            if options.all:
+                cells = walk_all(customer)
+                return {"outcome": "done" if good(cells) else "stuck", "cells": cells}
+            report = customer.walk(options.scheme, options.service, options.kind, options.years, options.ukey)
+            sys.stdout.write(customer.told(report) + "\n")
+            return report
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -24,6 +24,16 @@ class Browser:
         self.steps: list[dict[str, Any]] = []
         self.page = PageForm()
         self.path = self.text = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The connections to the kiosk."""
+        self.web.close()
 
     def see(self, answer: httpx.Response) -> None:
         """This is the page in front of the visitor now."""

@@ -50,6 +50,7 @@ class Running:
         if template is not None:
             shutil.copytree(template, home, dirs_exist_ok=True, symlinks=True)
         self.home, self.more = home, settings
+        self.customers: list[Customer] = []
         self.worker: Part | None = None
         self.web: Part | None = None
         self._choose_ports()
@@ -83,6 +84,8 @@ class Running:
         self.start_web()
 
     def __exit__(self, *_: object) -> None:
+        for customer in self.customers:
+            customer.close()
         self.supervisor.stop()
 
     @property
@@ -136,7 +139,9 @@ class Running:
         return found
 
     def customer(self) -> Customer:
-        return Customer(self.base)
+        """Somebody who stands there as long as the kiosk runs."""
+        self.customers.append(Customer(self.base))
+        return self.customers[-1]
 
     def flask(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "flask", "--app", "wsgi", *words]

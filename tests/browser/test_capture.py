@@ -29,7 +29,7 @@ def customer(kiosk: Running) -> Iterator[Customer]:
     somebody = kiosk.customer()
     somebody.start("szca", "new", "unit")
     yield somebody
-    somebody.web.close()
+    somebody.close()
 
 
 @pytest.fixture

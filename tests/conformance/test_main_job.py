@@ -24,7 +24,7 @@ def walk(kiosk: Running, service: str, kind: str, token: str = "") -> dict[str, 
         report = customer.walk("yiyang", service, kind, 1, token)
         customer.leave()
     finally:
-        customer.web.close()
+        customer.close()
     assert report["outcome"] == "done", report
     return report
 

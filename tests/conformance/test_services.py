@@ -52,9 +52,8 @@ def kiosk(prepared_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="module")
 def somebody(kiosk: Running) -> Iterator[Customer]:
     """The same person all along; the clerk he may need is a command in the same home."""
-    customer = Customer(kiosk.base, kiosk.supervisor.environ)
-    yield customer
-    customer.web.close()
+    with Customer(kiosk.base, kiosk.supervisor.environ) as customer:
+        yield customer
 
 
 @pytest.fixture
@@ -154,8 +153,11 @@ def test_the_life_of_one_certificate(kiosk: Running, customer: Customer, outside
 def every(home: Path, template: Path, folder: Path, wanted: list[Cell], **settings: str) -> dict[str, list[str]]:
     """Walk these cells at a kiosk of their own; what is wrong, by cell."""
     wrong: dict[str, list[str]] = {}
-    with Running(home, template, **settings) as running:
-        judges, customer = Outside(running, folder), Customer(running.base, running.supervisor.environ)
+    with (
+        Running(home, template, **settings) as running,
+        Customer(running.base, running.supervisor.environ) as customer,
+    ):
+        judges = Outside(running, folder)
         for report in walk_cells(customer, wanted):
             cell = "/".join((report["scheme"], report["service"], report["kind"]))
             if report["outcome"] == "stuck":
@@ -165,7 +167,6 @@ def every(home: Path, template: Path, folder: Path, wanted: list[Cell], **settin
             elif report["outcome"] == "done":
                 cause = WISHES.get(report["scheme"], {}).get(f"{report['service']}_cause", "")
                 wrong[cell] = judges.judge(report, customer.checked, cause)
-        customer.web.close()
     return {cell: said for cell, said in wrong.items() if said}
 
 

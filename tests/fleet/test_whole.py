@@ -62,7 +62,7 @@ def test_approved_at_the_centre_and_written_at_the_kiosk(centre: Flask, address:
 
     customer.reviewed = at_the_centre  # type: ignore[method-assign]
     report = customer.walk("realestate", "new", "personal", 1)
-    customer.web.close()
+    customer.close()
     assert report["outcome"] == "done", report
     assert len(set(said)) == 2
     number = report["order"]
@@ -118,9 +118,9 @@ def test_three_kiosks_and_a_centre_by_one_command(tmp_path: Path) -> None:
                     with Office(f"http://127.0.0.1:{port}", name, *people[name]) as office:
                         office.approve(number)
 
-            customer.reviewed = at_the_centre  # type: ignore[method-assign]
-            report = customer.walk("realestate", "new", "personal", 1)
-            customer.web.close()
+            with customer:
+                customer.reviewed = at_the_centre  # type: ignore[method-assign]
+                report = customer.walk("realestate", "new", "personal", 1)
             assert report["outcome"] == "done", report
             with Office(f"http://127.0.0.1:{port}", "admin", *people["admin"]) as office:
                 page = office.get("/admin/")

@@ -25,7 +25,7 @@ def customer(kiosk: Running) -> Iterator[Customer]:
     eventually(lambda: "收不了款" not in LINE.get(kiosk.base).text)
     somebody = kiosk.customer()
     yield somebody
-    somebody.web.close()
+    somebody.close()
 
 
 def said(customer: Customer, path: str = "") -> str:

@@ -72,7 +72,7 @@ class Walking(threading.Thread):
 
     def finished(self) -> dict[str, Any]:
         self.join(150)
-        self.customer.web.close()
+        self.customer.close()
         assert not self.is_alive(), f"the customer stands at {self.customer.path}"
         told = {name: value for name, value in self.report.items() if name != "steps"}
         assert self.report["outcome"] == "done", f"{told}\n{self.report['steps'][-3:]}"

@@ -13,7 +13,6 @@ from tests.running import Running
 @pytest.fixture
 def customer(kiosk: Running) -> Iterator[Customer]:
     """Somebody who comes alone; the clerk he may need is a command in the same home."""
-    somebody = Customer(kiosk.base, kiosk.supervisor.environ)
-    yield somebody
-    somebody.leave()
-    somebody.web.close()
+    with Customer(kiosk.base, kiosk.supervisor.environ) as somebody:
+        yield somebody
+        somebody.leave()
