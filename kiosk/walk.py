@@ -74,6 +74,8 @@ class Customer(Steps):
         self.get("/")
         self.prepare(service, kind, token, who)
         self.post(f"/s/{scheme}/{service}/{kind}", {})
+        if self.path in ENDS:
+            raise Stuck("the order before is still on the screen: leave first")
 
     def go_on(self, years: str = "1", until: str = "") -> None:
         """Step after step, as the pages come; up to the page whose last word is ``until``."""

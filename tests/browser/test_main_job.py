@@ -79,9 +79,9 @@ class Person:
         self.page.locator(f"a.card[href$='kind={kind}']").tap()
         expect(self.page.locator(f"#step[action$='/{kind}']")).to_be_attached()
         self.tap(NEXT)
-        done, before = self.page.locator(".rate-box"), ""
+        done, before = self.page.locator(".rate-box"), f"/{kind}"
         for _ in range(STEPS):
-            here = self.page.locator(f"#step:not([action$='{before}'])") if before else self.page.locator("#step")
+            here = self.page.locator(f"#step:not([action$='{before}'])")
             expect(here.or_(done)).to_be_attached(timeout=90_000)
             if done.is_visible():
                 break
