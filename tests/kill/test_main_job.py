@@ -17,7 +17,7 @@ import pytest
 from kiosk.walk import Customer
 from tests.running import Running, eventually
 
-pytestmark = [pytest.mark.kill, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kill, pytest.mark.xdist_group("kill-main-job"), pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
@@ -96,56 +96,46 @@ def judged(kiosk: Running, report: dict[str, Any]) -> None:
     assert done.returncode == 0, done.stdout
 
 
-WORKER = [
-    "pay.open:begun",
-    "pay.open:acted",
-    "pay.watch:ended",
-    "write.key:acted",
-    "ca.issue:acted",
-    "write.certificate:acted",
+DEATHS = [
+    ("pay.open:begun", "write.key:acted"),
+    ("pay.open:acted", "ca.issue:acted"),
+    ("pay.watch:ended", "pay.watch:acted", "write.certificate:acted"),
 ]
+"""Where the worker dies in the course of one order: the code to pay, the money, and each step of the write."""
 
 
-@pytest.mark.parametrize("point", WORKER)
-def test_the_worker_is_killed(own: Running, point: str) -> None:
+@pytest.mark.parametrize("points", DEATHS, ids=" ".join)
+def test_the_worker_is_killed(own: Running, points: tuple[str, ...]) -> None:
+    since = Since(own)
     own.stop_worker()
-    worker = own.start_worker(kill_at=point)
+    worker = own.start_worker(kill_at=points[0])
     walking = Walking(own.customer(), "new", "personal")
-    eventually(lambda: worker.process is not None and worker.process.poll() is not None, timeout=90)
-    own.start_worker()
+    for following in (*points[1:], ""):
+        eventually(lambda worker=worker: worker.process is not None and worker.process.poll() is not None, timeout=90)
+        if following == "pay.watch:acted":
+            eventually(since.paid)
+        elif following == "write.certificate:acted":  # SUCCESS was read from the gateway, and not committed
+            assert since.rows("payment", "1", "state") == [("pending",)]
+        worker = own.start_worker(kill_at=following)
     judged(own, walking.finished())
 
 
-def test_the_worker_is_killed_when_it_has_seen_the_money(own: Running) -> None:
-    """SUCCESS read from the gateway, and not yet committed."""
-    since = Since(own)
-    own.stop_worker()
-    first = own.start_worker(kill_at="pay.watch:ended")
-    walking = Walking(own.customer(), "new", "personal")
-    eventually(lambda: first.process is not None and first.process.poll() is not None, timeout=90)
-    eventually(since.paid)
-    second = own.start_worker(kill_at="pay.watch:acted")
-    eventually(lambda: second.process is not None and second.process.poll() is not None)
-    assert since.rows("payment", "1", "state") == [("pending",)]
-    own.start_worker()
-    judged(own, walking.finished())
+WEB = {
+    "paying": ("payment", "state = 'created' OR code_url IS NOT NULL"),
+    "paid": ("payment", "state = 'succeeded'"),
+    "writing": ("certificate", "state IN ('keyed', 'issued', 'written')"),
+}
 
 
-@pytest.mark.parametrize(
-    ("table", "condition"),
-    [
-        ("payment", "state = 'created' OR code_url IS NOT NULL"),
-        ("payment", "state = 'succeeded'"),
-        ("certificate", "state IN ('keyed', 'issued', 'written')"),
-    ],
-    ids=["paying", "paid", "writing"],
-)
-def test_the_web_is_killed(own: Running, table: str, condition: str) -> None:
+@pytest.mark.parametrize("moments", [("paying", "writing"), ("paid",)], ids=" ".join)
+def test_the_web_is_killed(own: Running, moments: tuple[str, ...]) -> None:
+    """While the code is shown and again in the middle of the write; and when the money has come."""
     since = Since(own)
     walking = Walking(own.customer(), "new", "personal")
-    eventually(lambda: since.rows(table, condition), timeout=90)
-    own.kill(own.web)
-    own.start_web()
+    for moment in moments:
+        eventually(lambda moment=moment: since.rows(*WEB[moment]), timeout=90)
+        own.kill(own.web)
+        own.start_web()
     judged(own, walking.finished())
 
 
