@@ -51,11 +51,17 @@ READINGS = ("card.read", "token.read", "token.blank", "token.prove", "scan", "pr
 """Effects only the person standing there wants: they are called off when he leaves."""
 
 
+AT_THE_READERS = ("card.read", "token.read", "token.blank")
+"""Readings that take whatever is laid down next: the kiosk has one of each reader, and one person stands there."""
+
+
 def enqueue(session: Session, order: Order, kind: str, subject: str = "", *, delay: float = 0.0) -> Effect:
     """Ask for an effect, in the caller's transaction; the same live effect is not asked for twice."""
     found = live(session, order, kind, subject)
     if found:
         return found
+    if kind in AT_THE_READERS:
+        _let_go(session, order, kind)
     effect = Effect(
         order_id=order.id,
         kind=kind,
@@ -69,6 +75,13 @@ def enqueue(session: Session, order: Order, kind: str, subject: str = "", *, del
     session.add(effect)
     session.flush()
     return effect
+
+
+def _let_go(session: Session, order: Order, kind: str) -> None:
+    """Nobody's card is read for another's order: what an earlier visit, never ended, still waits for is called off."""
+    query = select(Order).join(Effect).where(Effect.kind == kind, Effect.state.in_(LIVE), Effect.order_id != order.id)
+    for other in session.scalars(query):
+        cancel(session, other, kind)
 
 
 def live(session: Session, order: Order, kind: str, subject: str = "") -> Effect | None:

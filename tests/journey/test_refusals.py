@@ -84,7 +84,6 @@ def test_the_wrong_ukey(kiosk: Running, customer: Customer, kind: str, token: st
     customer.start("yiyang", "renew", kind)
     customer.go_on(until="token")
     kiosk.control("ukeys", "insert", name=token)
-    customer.post("/o/token", {"action": "start"})
     says(customer, sentence)
     untouched(kiosk)
 
@@ -109,7 +108,6 @@ def test_an_id_number_with_a_wrong_check_digit(kiosk: Running, customer: Custome
     customer.start("yiyang", "renew", "unit")
     customer.go_on(until="id_card")
     lay(kiosk, number="430102199005059983")
-    customer.post("/o/id_card", {"action": "start"})
     says(customer, "身份证号码校验不通过")
     untouched(kiosk)
 
@@ -118,7 +116,6 @@ def test_an_expired_card(kiosk: Running, customer: Customer) -> None:
     customer.start("yiyang", "renew", "unit")
     customer.go_on(until="id_card")
     lay(kiosk, valid_from="2010-01-01", valid_to="2020-01-01")
-    customer.post("/o/id_card", {"action": "start"})
     says(customer, "身份证已过有效期")
     untouched(kiosk)
 
@@ -128,13 +125,25 @@ def test_the_card_lifted_while_it_is_read(kiosk: Running, customer: Customer) ->
     customer.go_on(until="id_card")
     kiosk.control("id_reader", "fault", kind="lift_mid_read")
     lay(kiosk)
-    customer.post("/o/id_card", {"action": "start"})
     says(customer, "身份证拿开得太早")
     untouched(kiosk)
     lay(kiosk)
     customer.get("/o/id_card")
     customer.post("/o/id_card", {"action": "start"})
     says(customer, "读取成功")
+
+
+def test_a_card_is_never_read_for_somebody_who_is_gone(kiosk: Running, customer: Customer) -> None:
+    """A visit nobody ended (the screen was started anew) still waits for its card when the next person lays his."""
+    gone = kiosk.customer()
+    gone.start("yiyang", "renew", "unit")
+    gone.go_on(until="id_card")
+    customer.start("yiyang", "renew", "unit")
+    customer.go_on(until="id_card")
+    lay(kiosk)
+    says(customer, "读取成功")
+    assert "读取成功" not in said(gone)
+    gone.close()
 
 
 def at_preflight(customer: Customer) -> None:
