@@ -13,6 +13,9 @@ from kiosk.imaging import optics, own_sheet
 from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
 
+RULED, PALE_RULED = 34, 15
+STRIP = 96  # rows worked on together: so many stay in a core's own cache
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -49,16 +52,20 @@ class Layout:
     cells: tuple[Cell, ...]
 
 
-def layout(frame: Frame) -> Layout:
-    """Read rules and cells off the working frame."""
+def layout(frame: Frame, least_ink: int = RULED) -> Layout:
+    """Read rules and cells off the working frame; a rule absorbs at least ``least_ink`` of 255."""
     white = optics.paper(frame.rgb, 8)
-    ink = optics.absorption(frame.rgb, white)
-    colour = optics.colourfulness(ink)
-    red, green, blue = cv2.split(ink)
-    least = cv2.min(cv2.min(red, green), blue)
-    _, dark = cv2.threshold(least, 34, 255, cv2.THRESH_BINARY)
-    grey = cv2.compare(cv2.addWeighted(least, 1.5, least, 0, 0), colour, cv2.CMP_GE)
-    dark = cv2.bitwise_and(cv2.bitwise_and(dark, grey), frame.valid)
+    height, width = frame.rgb.shape[:2]
+    ink, (colour, dark) = np.empty_like(frame.rgb), np.empty((2, height, width), np.uint8)
+    for top in range(0, height, STRIP):
+        rows = slice(top, top + STRIP)
+        ink[rows] = optics.absorption(frame.rgb[rows], white[rows])
+        red, green, blue = cv2.split(ink[rows])
+        least, most = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+        colour[rows] = cv2.subtract(most, least)
+        grey = cv2.compare(cv2.addWeighted(least, 1.5, least, 0, 0), colour[rows], cv2.CMP_GE)
+        _, inked = cv2.threshold(least, least_ink, 255, cv2.THRESH_BINARY)
+        dark[rows] = cv2.bitwise_and(cv2.bitwise_and(inked, grey), frame.valid[rows])
     thick = cv2.dilate(dark, np.ones((3, 1), np.uint8))
     across = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, 72), np.uint8))
     thick = cv2.dilate(dark, np.ones((1, 3), np.uint8))

@@ -37,7 +37,8 @@ def rough(mask: Pixels, px_mm: float, smallest: float = 13.0, largest: float = 2
         return None
     near = cv2.dilate(mask, np.ones((3, 3), np.uint8))
     rng = np.random.default_rng(7)
-    picks = np.array([rng.choice(len(hull), 3, replace=False) for _ in range(220)])
+    picks = rng.integers(0, len(hull), (300, 3))
+    picks = picks[(picks[:, 0] != picks[:, 1]) & (picks[:, 1] != picks[:, 2]) & (picks[:, 0] != picks[:, 2])]
     a, b, c = (hull[picks[:, k]] for k in range(3))
     centres, radii = _through(a, b, c)
     fits = (radii > smallest * px_mm) & (radii < largest * px_mm)

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.imaging import circle as circles
-from kiosk.imaging import double, foreign, optics, outline
+from kiosk.imaging import double, foreign, optics, outline, spots
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.circle import Circle
 from kiosk.imaging.finding import BORDER_MM, FINE, Finding
 from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
+from kiosk.imaging.spots import Spot
 from kiosk.imaging.verdict import Label
 
 MARGIN = 6.0
@@ -41,7 +42,11 @@ def judge(frame: Frame, page: Layout, cell: Cell, lines: list[tuple[str, float]]
     found.measures["support"] = rough.support if rough else 0.0
     if rough is None or rough.support < 0.3:
         return _not_a_ring(frame, page, cell, found, box, mask, lines)
-    return _ring(frame, page, cell, found, rough, mask, lines, coloured)
+    _ring(frame, page, cell, found, rough, mask, lines, coloured)
+    if Label.NOT_ROUND in found.defects:  # the circle fits it nowhere
+        found.size = (box[2] - box[0], box[3] - box[1])
+        found.x, found.y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return found
 
 
 def _ring(
@@ -53,7 +58,7 @@ def _ring(
     mask: Pixels,
     lines: list[tuple[str, float]],
     coloured: bool,
-) -> Finding:
+) -> None:
     side = 2 * (rough.radius / WORK + MARGIN)
     left, top = rough.x / WORK - side / 2, rough.y / WORK - side / 2
     pixels, _ = frame.patch(left, top, side, side, FINE)
@@ -76,7 +81,6 @@ def _ring(
     _others(found, page, cell)
     found.measures["aspect"], found.measures["stray"] = outline.ellipse(mask)
     _settle(found, fine)
-    return found
 
 
 def _measure_ring(found: Finding, unrolled: NDArray[Any], fine: Circle) -> None:
@@ -87,7 +91,9 @@ def _measure_ring(found: Finding, unrolled: NDArray[Any], fine: Circle) -> None:
     typical = float(np.percentile(height, 75))
     smooth = np.convolve(np.tile(height, 3), np.ones(3) / 3, "same")[360:720]
     found.measures["density"] = typical / 255
-    found.measures["missing"] = float((smooth < 0.42 * typical).mean())
+    weak = smooth < 0.42 * typical
+    found.measures["missing"] = float(weak.mean())
+    found.spots += spots.gaps(found.x, found.y, found.radius, weak)
     edge, good = circles.edges(unrolled, r, 0.7 * FINE, FINE)
     rows = np.nonzero(good)[0]
     if len(rows) == 0:
@@ -152,8 +158,12 @@ def _place(found: Finding, frame: Frame, page: Layout, cell: Cell, lines: list[t
     for way, at in lines:
         if abs((y if way == "across" else x) - at) < r - 0.2:
             found.defects.add(Label.OVER_LINE)
+            found.spots.append(spots.crossing(x, y, r, way, at))
     around = np.stack([x + r * np.cos(np.arange(72) * np.pi / 36), y + r * np.sin(np.arange(72) * np.pi / 36)], 1)
     found.measures["inside_px"] = float(frame.inside(around).min())
+    found.spots += spots.beyond_sides(x, y, r, cell, BORDER_MM)
+    if found.measures["inside_px"] < 0:
+        found.spots += spots.cut_off(x, y, r, frame.inside)
 
 
 def _others(found: Finding, page: Layout, cell: Cell) -> None:
@@ -166,12 +176,16 @@ def _others(found: Finding, page: Layout, cell: Cell) -> None:
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     joined = cv2.dilate(mask, np.ones((9, 9), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    worst, extent = 0.0, 0.0
+    worst, extent, second = 0.0, 0.0, None
     inked = np.bincount(labels[mask > 0], minlength=count) / WORK**2
     for n in range(1, count):
         wide = max(int(stats[n, cv2.CC_STAT_WIDTH]), int(stats[n, cv2.CC_STAT_HEIGHT])) / WORK
         if wide > 5 and inked[n] > worst:
             worst, extent = float(inked[n]), wide
+            box = stats[n, :4].astype(float) / WORK
+            left, top = float(box[0]) + x0 / WORK, float(box[1]) + y0 / WORK
+            second = Spot(Label.TWO_SEALS, (left, top, left + float(box[2]), top + float(box[3])))
+    found.spots += [second] if second else []
     found.measures["other_mm2"] = worst
     found.measures["other_mm"] = extent
 
@@ -193,6 +207,8 @@ def _settle(found: Finding, fine: Circle) -> None:
         d.add(Label.NOT_ROUND)
     elif ghost:
         d.add(Label.SMEARED)
+        if found.copy and m["ghost"] > GHOST:
+            found.spots.append(spots.ring(Label.SMEARED, *found.copy, found.radius))
     elif m["other_mm2"] > 6:
         d.add(Label.TWO_SEALS)
     if m["missing"] > MISSING and not cropped and Label.NOT_ROUND not in d:
@@ -229,6 +245,7 @@ def _not_a_ring(
         found.defects = {Label.CROPPED}
     elif found.measures["border_mm"] < BORDER_MM:
         found.defects.add(Label.TOUCH_BORDER)
+        found.spots += spots.at_sides(Label.TOUCH_BORDER, mask, (0.0, 0.0), WORK, cell, BORDER_MM)
     green = cv2.extractChannel(page.ink, 1)
     solid = (mask > 0) & (green > 0.7 * np.percentile(green[mask > 0], 80))
     red, gre, blu = (float(np.median(page.ink[..., c][solid])) / 255 for c in range(3))

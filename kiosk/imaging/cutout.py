@@ -47,12 +47,12 @@ def in_picture(
     left, top, right, bottom = region
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     seen = optics.moved(frame.to_picture, corners * WORK)
-    height, width = frame.picture.shape[:2]
+    width, height = frame.picture.width, frame.picture.height
     x0, y0 = (max(0, int(v)) for v in np.floor(seen.min(axis=0)))
     x1, y1 = (int(v) for v in np.minimum(np.ceil(seen.max(axis=0)), (width, height)))
     if x1 - x0 < 2 or y1 - y0 < 2:
         return np.zeros((1, 1), np.uint8), (x0, y0)
-    part = np.ascontiguousarray(frame.picture[y0:y1, x0:x1])
+    part = np.asarray(frame.picture.image.crop((x0, y0, x1, y1)))
     scale = frame.px_mm((left + right) / 2, (top + bottom) / 2)
     ink = optics.absorption(part, optics.paper(part, max(4, round(scale)), 7))
     keep: Pixels = np.zeros(part.shape[:2], np.uint8)

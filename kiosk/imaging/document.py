@@ -39,7 +39,7 @@ def check(picture: bytes, kind: str, sealed: bool) -> DocumentVerdict:
     began = time.perf_counter()
     seen = decode(picture)
     faults: list[Fault] = []
-    if max(seen.rgb.shape[:2]) < 700 or min(seen.rgb.shape[:2]) < 400:
+    if max(seen.width, seen.height) < 700 or min(seen.width, seen.height) < 400:
         faults.append(Fault.TOO_SMALL)
     page = _page(seen)
     measures = _measures(page.rgb)
@@ -75,13 +75,13 @@ def check(picture: bytes, kind: str, sealed: bool) -> DocumentVerdict:
 def _page(seen: Decoded) -> _Page:
     """The page at about 150 dpi, straightened if it is a photo of a sheet."""
     scanned = scan_dpi(seen, None) is not None
-    corners = None if scanned else find_sheet(seen.rgb)
-    if corners is not None and whole(corners, seen.rgb):
+    corners = None if scanned else find_sheet(seen)
+    if corners is not None and whole(corners, seen):
         return _Page(straightened(seen.rgb, corners), corners, False)
-    height, width = sorted(seen.rgb.shape[:2], reverse=True)
+    height, width = sorted((seen.width, seen.height), reverse=True)
     scanned = scanned or any(abs(height / width / ratio - 1) < 0.035 for ratio in (RATIO, CARD_RATIO))
-    factor = min(1.0, PAGE_SIDE / max(seen.rgb.shape[:2]))
-    size = (max(1, round(seen.rgb.shape[1] * factor)), max(1, round(seen.rgb.shape[0] * factor)))
+    factor = min(1.0, PAGE_SIDE / max(seen.width, seen.height))
+    size = (max(1, round(seen.width * factor)), max(1, round(seen.height * factor)))
     rgb = seen.rgb if factor == 1.0 else cv2.resize(seen.rgb, size, interpolation=cv2.INTER_AREA)
     return _Page(np.ascontiguousarray(rgb), None, scanned)
 

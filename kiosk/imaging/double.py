@@ -80,4 +80,5 @@ def doubled(found: Finding, own: Pixels, fine: Circle) -> None:
     score = (seen * used).sum(axis=1) / np.maximum(used.sum(axis=1), 12)
     best = int(score.argmax())
     found.measures["ghost"] = float(score[best])
+    found.copy = (found.x + float(dx[best]) / FINE, found.y + float(dy[best]) / FINE)
     found.measures["ghost_mm"] = float(np.hypot(dx[best], dy[best]) / FINE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kiosk.imaging.spots import Spot
 from kiosk.imaging.verdict import Label
 
 FINE = 300 / 25.4  # pixels per mm of the patch in which a mark is measured
@@ -12,7 +13,7 @@ BORDER_MM = 0.6  # ink nearer than this to a side of the box touches it
 
 @dataclass
 class Finding:
-    """A seal as measured. Coordinates in mm of the frame; ``patch`` is its surroundings at ``px_mm``."""
+    """A seal as measured, in mm of the frame. ``spots``: where faults lie; ``copy``: centre of a second strike."""
 
     defects: set[Label] = field(default_factory=set)
     x: float = 0.0
@@ -20,5 +21,6 @@ class Finding:
     radius: float = 0.0
     size: tuple[float, float] = (0.0, 0.0)
     measures: dict[str, float] = field(default_factory=dict)
-    spots: list[tuple[Label, float, float, float, float]] = field(default_factory=list)
+    spots: list[Spot] = field(default_factory=list)
+    copy: tuple[float, float] | None = None
     channel: int = 1

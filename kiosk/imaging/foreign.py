@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from kiosk.imaging import spots
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.circle import Circle
 from kiosk.imaging.finding import FINE, Finding
@@ -29,19 +30,22 @@ def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple
     beyond = (x < cell.left - far) | (x > cell.right + far) | (y < cell.top - far) | (y > cell.bottom + far)
     dark = cv2.bitwise_and(dark, disc)
     dark[~(free | beyond)] = 0
-    lines, text = separate(dark, FINE)
+    lines, straight, rest = separate(dark, FINE)
+    text = cv2.countNonZero(rest) / FINE**2
     found.measures["line_mm"] = lines
     found.measures["text_mm2"] = text
     if text > (2.0 if lines else 0.7):
         found.defects.add(Label.OVER_TEXT)
+        found.spots += spots.regions(Label.OVER_TEXT, rest, origin, FINE, 4.0)
     if lines > 2.2:
         found.defects.add(Label.OVER_LINE)
+        found.spots += spots.regions(Label.OVER_LINE, straight, origin, FINE)
 
 
-def separate(dark: Pixels, px_mm: float) -> tuple[float, float]:
-    """Length (mm) of straight thin strokes and area (mm²) of everything else in a mask of dark ink."""
-    if int((dark > 0).sum()) < 0.4 * px_mm**2:
-        return 0.0, 0.0
+def separate(dark: Pixels, px_mm: float) -> tuple[float, Pixels, Pixels]:
+    """Length (mm) of the straight thin strokes in a mask of dark ink, these strokes, and everything else."""
+    if cv2.countNonZero(dark) < 0.4 * px_mm**2:
+        return 0.0, np.zeros_like(dark), np.zeros_like(dark)
     k = round(5.5 * px_mm)
     straight = np.zeros_like(dark)
     grown = cv2.dilate(dark, np.ones((2, 2), np.uint8))
@@ -64,4 +68,4 @@ def separate(dark: Pixels, px_mm: float) -> tuple[float, float]:
             length += long / px_mm
     rest = cv2.bitwise_and(dark, cv2.bitwise_not(cv2.dilate(lines, np.ones((7, 7), np.uint8))))
     rest = cv2.morphologyEx(rest, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    return length, float((rest > 0).sum()) / px_mm**2
+    return length, lines, rest

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from kiosk.imaging import boxes, optics, repeat, strokes
+from kiosk.imaging import boxes, optics, repeat, spots, strokes, trace
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.finding import BORDER_MM, FINE, Finding
 from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
+from kiosk.imaging.spots import Spot
 from kiosk.imaging.strokes import Marks
 from kiosk.imaging.verdict import Label
 
 FAINT = 0.37
 FAINT_GAIN = 2.2
 BLUR_MM = 0.19
+NO_WORDS_MM = 0.3  # so out of focus, a stroke cannot be told from a word
 PALE_MM2 = 1.8
+TRACE_MM2 = 3.8
+EDGE_MM = 0.7  # nearer to the picture's own edge, a part is beyond it
 PARTNERS = 0.945
 PALER = 0.024
 PALER_SEAL = 0.036  # patches of less ink are paler, too
@@ -50,6 +57,9 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     _whole(found, marks, own)
     _pale(found, marks, own)
     _settle(found)
+    for label, near in ((Label.TOUCH_BORDER, BORDER_MM), (Label.CROPPED, EDGE_MM)):
+        if label in found.defects:
+            found.spots += spots.at_sides(label, own, (marks.left, marks.top), WORK, cell, near)
     return found
 
 
@@ -64,7 +74,7 @@ def _watermark(page: Layout, marks: Marks, own: Pixels) -> bool:
 def _main(marks: Marks, least_mm2: float = 2.0) -> Pixels | None:
     """The own ink without specks and shadows; None when less than a short stroke is left."""
     joined = cv2.dilate(marks.own, np.ones((25, 25), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    count, labels, stats = optics.clusters(joined)
     inked = np.bincount(labels[marks.own > 0], minlength=count) / WORK**2
     keep = (np.maximum(stats[:, 2], stats[:, 3]) - 24 > 4.0 * WORK) & (inked > least_mm2)
     keep &= (np.minimum(stats[:, 2], stats[:, 3]) - 24 > 1.5 * WORK) | (inked > 6.0)
@@ -93,13 +103,17 @@ def _print_under(found: Finding, marks: Marks, own: Pixels) -> None:
     touched, held = cv2.bitwise_and(near, text), cv2.bitwise_and(hull, text)
     found.measures["print_touched_mm2"] = cv2.countNonZero(touched) / WORK**2
     found.measures["print_held_mm2"] = cv2.countNonZero(held) / WORK**2
-    found.measures["rule_mm"] = cv2.countNonZero(cv2.bitwise_and(near, marks.rules)) / WORK**2 / 0.35
+    crossed = cv2.bitwise_and(near, marks.rules)
+    found.measures["rule_mm"] = cv2.countNonZero(crossed) / WORK**2 / 0.35
+    here = (marks.left, marks.top)
+    found.spots += spots.regions(Label.OVER_TEXT, cv2.bitwise_or(touched, held), here, WORK, 4.0)
+    found.spots += spots.regions(Label.OVER_LINE, crossed, here, WORK, 4.0)
 
 
 def _lines_of_print(text: Pixels) -> Pixels:
     """The print without stray strokes: clusters (joined over 2 mm) of at least 2.5 mm² of ink."""
     joined = cv2.dilate(text, np.ones((11, 11), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    count, labels, stats = optics.clusters(joined)
     inked = np.bincount(labels[text > 0], minlength=count) / WORK**2
     keep = (inked > 2.5) & (stats[:, 2] - 10 > 3.5 * WORK)
     keep[0] = False
@@ -146,15 +160,22 @@ def _several(found: Finding, marks: Marks, own: Pixels) -> None:
         return
     coloured = cv2.dilate(marks.vivid, np.ones((15, 15), np.uint8))
     plain = cv2.bitwise_and(cv2.bitwise_and(own, marks.plain), cv2.bitwise_not(coloured))
-    found.measures["marks"] = float(_clusters(marks.vivid, 9.0, 12.0) + min(1, _clusters(plain, 6.0, 5.0)))
+    coloured_ones, plain_ones = _clusters(marks.vivid, 9.0, 12.0), _clusters(plain, 6.0, 5.0)[:1]
+    found.measures["marks"] = float(len(coloured_ones) + len(plain_ones))
+    for box in (coloured_ones + plain_ones)[1:]:
+        left, top, right, bottom = (float(v) for v in box / WORK + np.array([marks.left, marks.top] * 2))
+        found.spots.append(Spot(Label.TWO_SEALS, (left, top, right, bottom)))
 
 
-def _clusters(mask: Pixels, side: float, ink: float) -> int:
-    """Clusters (joined over 2.5 mm) at least ``side`` mm both ways with ``ink`` mm² of ink."""
+def _clusters(mask: Pixels, side: float, ink: float) -> list[NDArray[Any]]:
+    """Boxes of the clusters (joined over 2.5 mm) at least ``side`` mm both ways with ``ink`` mm² of ink, most first."""
     joined = cv2.dilate(mask, np.ones((15, 15), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    count, labels, stats = optics.clusters(joined)
     inked = np.bincount(labels[mask > 0], minlength=count) / WORK**2
-    return int(((np.minimum(stats[:, 2], stats[:, 3]) - 14 > side * WORK) & (inked > ink))[1:].sum())
+    large = (np.minimum(stats[:, 2], stats[:, 3]) - 14 > side * WORK) & (inked > ink)
+    large[0] = False
+    order = sorted(np.flatnonzero(large), key=lambda k: -float(inked[k]))
+    return [np.array([x + 7, y + 7, x + wide - 7, y + high - 7]) for x, y, wide, high in stats[order, :4]]
 
 
 def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
@@ -177,31 +198,38 @@ def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
     sides = [level[y0 : y0 + t, x0:x1].max(axis=0), level[y1 - t : y1, x0:x1].max(axis=0),
              level[y0:y1, x0 : x0 + t].max(axis=1), level[y0:y1, x1 - t : x1].max(axis=1)]  # fmt: skip
     found.measures["missing"] = 1 - float(np.mean(np.concatenate(sides) > 0))
+    found.spots += _bare_sides(sides, (x0, y0, x1, y1), move, (marks.left, marks.top))
     found.measures["long"] = max(w, h) / max(1.0, min(w, h))
 
 
+def _bare_sides(
+    sides: list[Pixels], box: tuple[int, int, int, int], move: NDArray[Any], corner: tuple[float, float]
+) -> list[Spot]:
+    """The stretches of a square seal's outline that have no ink. ``move``: from the window to the levelled seal."""
+    back, (x0, y0, x1, y1) = cv2.invertAffineTransform(move), box
+    out = []
+    for k, side in enumerate(sides):
+        bare = np.flatnonzero(side.ravel() == 0)
+        if len(bare) < 1.5 * WORK:
+            continue
+        a, b = int(bare[0]), int(bare[-1])
+        ends = ((x0 + a, y0), (x0 + b, y0)) if k == 0 else ((x0 + a, y1), (x0 + b, y1)) if k == 1 else (
+            ((x0, y0 + a), (x0, y0 + b)) if k == 2 else ((x1, y0 + a), (x1, y0 + b)))  # fmt: skip
+        seen = (np.array(ends, np.float64) @ back[:, :2].T + back[:, 2]) / WORK + np.array(corner)
+        out.append(spots.line(Label.INCOMPLETE, seen))
+    return out
+
+
 def _pale(found: Finding, marks: Marks, own: Pixels) -> None:
-    """Square millimetres of very pale strokes that go on where the own ink ends: there the pen or the pad ran dry."""
-    solid = float(np.percentile(marks.strong[own > 0], 75))
-    thin = cv2.morphologyEx(marks.strong, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
-    pale = cv2.inRange(thin, max(8, round(0.045 * solid)), round(0.3 * solid))
-    grown = np.ones((7, 7), np.uint8)
-    for other in (marks.own, marks.text, marks.rules):
-        pale = cv2.bitwise_and(pale, cv2.bitwise_not(cv2.dilate(other, grown)))
-    pale = cv2.morphologyEx(pale, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    x, y, wide, high = cv2.boundingRect(own)
-    reach = round(9 * WORK)
-    near = np.zeros_like(pale)
-    near[max(0, y - reach) : y + high + reach, max(0, x - reach) : x + wide + reach] = 255
-    near[:14] = near[-14:] = near[:, :14] = near[:, -14:] = 0
-    joined = cv2.dilate(pale, np.ones((7, 7), np.uint8))
-    count, labels = cv2.connectedComponents(joined, connectivity=8)
-    inked = np.bincount(labels[cv2.bitwise_and(pale, near) > 0], minlength=count)
-    everywhere = np.bincount(labels[pale > 0], minlength=count)
-    keep = (inked > 0.95 * everywhere) & (inked > 0.8 * WORK**2)
-    held = float(inked[keep].sum())
-    beyond = float(everywhere[1:].sum()) - held
-    found.measures["pale_mm2"] = held / WORK**2 if beyond < 0.5 * held else 0.0  # a watermark goes on elsewhere
+    """Square millimetres of pale strokes where the own ink ends, as two looks see them."""
+    here = (marks.left, marks.top)
+    found.measures["pale_mm2"], seen = trace.fine(marks, own)
+    found.measures["trace_mm2"] = 0.0
+    if not marks.red:
+        found.measures["trace_mm2"], more = trace.smooth(marks, own)
+        seen = cv2.bitwise_or(seen, more)
+    if cv2.countNonZero(seen):
+        found.spots += spots.regions(Label.INCOMPLETE, seen, here, WORK, 3.0)
 
 
 def _repeated(m: dict[str, float]) -> bool:
@@ -213,7 +241,7 @@ def _repeated(m: dict[str, float]) -> bool:
 
 def _settle(found: Finding) -> None:
     m, d = found.measures, found.defects
-    cropped = m["edge_mm"] < 0.7
+    cropped = m["edge_mm"] < EDGE_MM
     if cropped:
         d.add(Label.CROPPED)
     if m["print_touched_mm2"] > 0.5 or m["print_held_mm2"] > 1.0:
@@ -222,6 +250,8 @@ def _settle(found: Finding) -> None:
         d.add(Label.OVER_LINE)
     if m["blur_mm"] > BLUR_MM:
         d.add(Label.BLURRED)
+        if m["blur_mm"] > NO_WORDS_MM:
+            d -= {Label.OVER_TEXT, Label.OVER_LINE}
     if m["density"] < (0.22 if Label.BLURRED in d else FAINT):
         d.add(Label.FAINT)
     if m["marks"] > 1 and m["coloured"]:
@@ -231,6 +261,7 @@ def _settle(found: Finding) -> None:
     if m["border_mm"] < BORDER_MM and not cropped:
         d.add(Label.TOUCH_BORDER)
     explained = {Label.TWO_SEALS, Label.SMEARED, Label.TOUCH_BORDER, Label.FAINT}
-    torn = m["missing"] > 0.1 or m.get("long", 1.0) > 1.1 or m["pale_mm2"] > PALE_MM2
+    dry = m["pale_mm2"] > PALE_MM2 or (m["trace_mm2"] > TRACE_MM2 and not {Label.OVER_TEXT, Label.OVER_LINE} & d)
+    torn = m["missing"] > 0.1 or m.get("long", 1.0) > 1.1 or dry
     if not cropped and not (explained | {Label.BLURRED}) & d and torn:
         d.add(Label.INCOMPLETE)

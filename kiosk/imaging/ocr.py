@@ -143,7 +143,7 @@ def _page(picture: bytes) -> Pixels:
     """The page or card straightened where its corners are seen, its longer side at most SIDE pixels, BGR."""
     seen = decode(picture)
     rgb = seen.rgb
-    corners = find_sheet(rgb) if scan_dpi(seen, None) is None else None
+    corners = find_sheet(seen) if scan_dpi(seen, None) is None else None
     if corners is not None:
         rgb = straightened(rgb, corners, SIDE)
     factor = SIDE / max(rgb.shape[:2])

@@ -14,6 +14,9 @@ Float = NDArray[Any]
 Matrix = NDArray[Any]
 
 
+DARKEST = 32  # paper is never taken to be darker
+
+
 def paper(rgb: Pixels, step: int, reach: int = 9) -> Pixels:
     """The bare paper's colour at each pixel: the brightest neighbourhood mean, smoothed.
 
@@ -25,14 +28,14 @@ def paper(rgb: Pixels, step: int, reach: int = 9) -> Pixels:
     small = cv2.resize(even, (cols, rows), interpolation=cv2.INTER_AREA)
     small = cv2.medianBlur(np.ascontiguousarray(small), 3)
     bright = cv2.dilate(small, np.ones((reach, reach), np.uint8))
-    bright = cv2.blur(bright, (reach, reach))
+    bright = np.maximum(cv2.blur(bright, (reach, reach)), DARKEST)
     full: Pixels = cv2.resize(bright, (width, height), interpolation=cv2.INTER_LINEAR)
     return full
 
 
 def absorption(rgb: Pixels, white: Pixels) -> Pixels:
     """Share of the light that ink takes away, 0..255 per channel."""
-    kept = cv2.divide(rgb, np.maximum(white, 32), scale=255.0)
+    kept = cv2.divide(rgb, white, scale=255.0)
     ink: Pixels = cv2.bitwise_not(kept)
     return ink
 
@@ -42,6 +45,12 @@ def colourfulness(ink: Pixels) -> Pixels:
     red, green, blue = cv2.split(ink)
     spread: Pixels = cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue))
     return spread
+
+
+def clusters(joined: Pixels) -> tuple[int, NDArray[Any], NDArray[Any]]:
+    """Components of a mask that was grown (so they are few): count, labels, and x, y, width, height, area of each."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
+    return count, labels, stats
 
 
 def moved(matrix: Matrix, points: ArrayLike) -> NDArray[Any]:

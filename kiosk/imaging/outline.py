@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import cv2
 import numpy as np
 
@@ -69,7 +67,11 @@ def ellipse(mask: Pixels) -> tuple[float, float]:
     if len(hull) < 12:
         return 1.0, 1.0
     along = np.vstack([hull, hull[:1]])
-    dense = np.concatenate([np.linspace(a, b, 2 + int(np.hypot(*(b - a)) / 4)) for a, b in itertools.pairwise(along)])
+    steps = np.diff(along, axis=0)
+    counts = 2 + (np.hypot(steps[:, 0], steps[:, 1]) / 4).astype(int)
+    side = np.repeat(np.arange(len(steps)), counts)
+    at = (np.arange(len(side)) - np.repeat(np.cumsum(counts) - counts, counts)) / (counts - 1)[side]
+    dense = along[side] + at[:, None] * steps[side]
     (cx, cy), (w, h), turn = cv2.fitEllipse(dense.astype(np.float32).reshape(-1, 1, 2))
     if min(w, h) < 1:
         return 1.0, 1.0

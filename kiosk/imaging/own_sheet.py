@@ -15,8 +15,8 @@ import numpy as np
 import zxingcpp
 from numpy.typing import NDArray
 
-from kiosk.imaging.optics import moved
-from kiosk.imaging.pictures import Pixels
+from kiosk.imaging.optics import moved, shifted
+from kiosk.imaging.pictures import Decoded
 
 PAGE = (210.0, 297.0)
 MARKS = ((10.0, 10.0), (200.0, 10.0), (200.0, 287.0), (10.0, 287.0))
@@ -43,9 +43,9 @@ class OwnSheet:
     paper: str
 
 
-def find(rgb: Pixels) -> OwnSheet | None:
+def find(picture: Decoded) -> OwnSheet | None:
     """The sheet in the picture, whichever way up; None if its squares or its code are not there."""
-    squares = _squares(rgb)
+    squares = _squares(picture)
     if squares is None:
         return None
     for turn in range(4):
@@ -55,25 +55,29 @@ def find(rgb: Pixels) -> OwnSheet | None:
         if along < across:
             continue
         to_picture = cv2.getPerspectiveTransform(np.array(MARKS, np.float32), seen.astype(np.float32))
-        paper = _paper(rgb, to_picture)
+        paper = _paper(picture, to_picture)
         if paper is not None:
             page = np.array([[0, 0], [PAGE[0], 0], [PAGE[0], PAGE[1]], [0, PAGE[1]]])
             return OwnSheet(moved(to_picture.astype(np.float64), page), paper)
     return None
 
 
-def _squares(rgb: Pixels) -> NDArray[Any] | None:
+def _squares(picture: Decoded) -> NDArray[Any] | None:
     """Centres of the four squares, clockwise, in the picture's pixels."""
-    skip = max(1, max(rgb.shape[:2]) // (_LOOK + 200))
-    some = np.ascontiguousarray(rgb[::skip, ::skip, 1])
-    scale = _LOOK / max(some.shape)
-    size = (max(8, round(some.shape[1] * scale)), max(8, round(some.shape[0] * scale)))
-    grey = cv2.resize(some, size, interpolation=cv2.INTER_AREA)
-    scale /= skip
+    longer = max(picture.width, picture.height)
+    grey = cv2.extractChannel(picture.reduced(2) if longer > 2 * _LOOK else picture.rgb, 1)
+    while max(grey.shape) >= 1.8 * _LOOK:
+        grey = cv2.resize(grey, (grey.shape[1] // 2, grey.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    shrink = _LOOK / max(grey.shape)
+    if not 0.9 < shrink < 1.1:
+        grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    scale = max(grey.shape) / longer
     dark = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 61, 40)
     outlines, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for outline in outlines:
+        if not 7 < min(cv2.boundingRect(outline)[2:]) < 50:
+            continue
         (x, y), (w, h), _turn = cv2.minAreaRect(outline)
         if min(w, h) > 7 and max(w, h) < min(32.0, 1.35 * min(w, h)) and cv2.contourArea(outline) > 0.72 * w * h:
             found.append((x, y, (w + h) / 2))
@@ -88,15 +92,15 @@ def _squares(rgb: Pixels) -> NDArray[Any] | None:
     ratio = (sides[0] + sides[2]) / (sides[1] + sides[3])
     if abs(np.log(max(ratio, 1 / ratio) / (277 / 190))) > 0.15 or max(sides) > 60 * spots[chosen, 2].max():
         return None
-    at = [_centre(rgb, (spots[k, :2] + 0.5) / scale - 0.5, spots[k, 2] / scale) for k in chosen]
+    at = [_centre(picture, (spots[k, :2] + 0.5) / scale - 0.5, spots[k, 2] / scale) for k in chosen]
     return np.array(at)
 
 
-def _centre(rgb: Pixels, rough: NDArray[Any], side: float) -> NDArray[Any]:
+def _centre(picture: Decoded, rough: NDArray[Any], side: float) -> NDArray[Any]:
     """Centre of gravity of the square's darkness at full resolution."""
     reach = round(0.8 * side)
-    x0, y0 = (max(0, round(v) - reach) for v in rough)
-    part = cv2.cvtColor(np.ascontiguousarray(rgb[y0 : y0 + 2 * reach, x0 : x0 + 2 * reach]), cv2.COLOR_RGB2GRAY)
+    seen, x0, y0 = picture.part(np.round(rough)[None], reach)
+    part = cv2.cvtColor(seen, cv2.COLOR_RGB2GRAY)
     low, high = (float(v) for v in np.percentile(part, (10, 90)))
     weight = np.clip((high - part.astype(np.float64)) / max(1.0, high - low) * 1.6 - 0.3, 0, 1)
     rows, cols = np.arange(part.shape[0]), np.arange(part.shape[1])
@@ -104,13 +108,17 @@ def _centre(rgb: Pixels, rough: NDArray[Any], side: float) -> NDArray[Any]:
     return np.array([x0 + (weight.sum(0) @ cols) / total, y0 + (weight.sum(1) @ rows) / total])
 
 
-def _paper(rgb: Pixels, to_picture: NDArray[Any]) -> str | None:
+def _paper(picture: Decoded, to_picture: NDArray[Any]) -> str | None:
     """The paper's name in the QR code where it must stand if the page lies this way."""
     px = 9.0
     back = np.array([[1 / px, 0, QR[0] - _QUIET], [0, 1 / px, QR[1] - _QUIET], [0, 0, 1.0]])
     size = (round((QR[2] + 2 * _QUIET) * px),) * 2
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    patch = cv2.warpPerspective(rgb, to_picture @ back, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    rim = np.array([[0, 0], [size[0], 0], [size[0], size[1]], [0, size[1]]])
+    part, x, y = picture.part(moved(to_picture @ back, rim))
+    patch = cv2.warpPerspective(
+        part, shifted(-x, -y) @ to_picture @ back, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
     for code in zxingcpp.read_barcodes(patch, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)):
         said = _TEXT.match(code.text)
         if said and said[1] in BOXES:

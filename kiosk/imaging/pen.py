@@ -51,13 +51,19 @@ def look(ink: Pixels) -> Seen:
     out = np.zeros((KINDS, *spots.shape), np.float32)
     if spots.any():
         first, second = _weights()
-        some = spots.copy()  # every other spot tells enough of a neighbourhood
-        some[::2, ::2] = some[1::2, 1::2] = False
-        near = _filled(some, answer(first, maps[some]))
-        more = np.concatenate([maps[spots], neighbourhood(near, some)[spots]], axis=1)
+        some = np.zeros_like(spots)  # one spot in four tells enough of a neighbourhood
+        some[::2, 1::2] = spots[::2, 1::2]
+        near = _filled(some, answer(first, at(maps, some)))
+        more = np.concatenate([at(maps, spots), at(neighbourhood(near, some), spots)], axis=1)
         out = _filled(spots, answer(second, more)).transpose(2, 0, 1)
     size = (even.shape[1], even.shape[0])
     return Seen(*(cv2.resize((255 * one).astype(np.uint8), size)[:height, :width] for one in np.ascontiguousarray(out)))
+
+
+def at(maps: list[Float], spots: NDArray[Any]) -> Float:
+    """What the maps (H x W, or H x W x K) hold at some spots: N x features."""
+    where = np.flatnonzero(spots)
+    return np.concatenate([one.reshape(spots.size, -1)[where] for one in maps], axis=1, dtype=np.float32)
 
 
 def answer(layers: Layers, spots: Float) -> Float:
@@ -82,8 +88,8 @@ def _mean(one: Float, wide: float, high: float) -> Float:
     return out
 
 
-def described(ink: Pixels) -> tuple[Float, NDArray[Any]]:
-    """Features of every pixel of the half-size picture (H x W x F, float32), and which of them carry ink."""
+def described(ink: Pixels) -> tuple[list[Float], NDArray[Any]]:
+    """Features of every pixel of the half-size picture (maps H x W), and which of them carry ink."""
     half = cv2.resize(ink, (ink.shape[1] // 2, ink.shape[0] // 2), interpolation=cv2.INTER_AREA)
     red, green, blue = cv2.split(ink)
     strong = cv2.max(cv2.max(red, green), blue)
@@ -96,7 +102,7 @@ def described(ink: Pixels) -> tuple[Float, NDArray[Any]]:
     features.append(half.max(axis=2).astype(np.float32) / 255 - half.min(axis=2).astype(np.float32) / 255)
     features += _texture(strong, mask, level, size)
     features += _shape(mask, size)
-    return np.stack(features, 2), spots
+    return features, spots
 
 
 def _texture(strong: Pixels, mask: Pixels, level: Float, size: tuple[int, int]) -> list[Float]:
@@ -139,12 +145,12 @@ def _shape(mask: Pixels, size: tuple[int, int]) -> list[Float]:
     return out
 
 
-def neighbourhood(told: Float, spots: NDArray[Any]) -> Float:
-    """What was said of the inked spots around each one: shares over boxes of several sizes."""
+def neighbourhood(told: Float, spots: NDArray[Any]) -> list[Float]:
+    """What was said of the inked spots around each one: shares over boxes of several sizes (maps H x W x KINDS)."""
     weight = spots.astype(np.float32)
     out = []
     for wide, high in ((1.5, 1.5), (4, 4), (10, 10), (20, 3), (6, 1.5)):
         inked = np.maximum(_mean(weight, wide, high), 1e-3)[..., None]
         size = (max(1, round(wide * MM)) | 1, max(1, round(high * MM)) | 1)
         out.append(cv2.blur(told, size, borderType=cv2.BORDER_CONSTANT) / inked)
-    return np.concatenate(out, axis=2)
+    return out

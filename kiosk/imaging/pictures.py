@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,12 +39,47 @@ _TURNS = {
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pixels as H x W x 3 RGB and the dots per inch the file claims, if it claims any; ``camera``: it was one."""
+    """An upright 8-bit RGB picture and the dots per inch its file claims, if it claims any; ``camera``: it was one.
 
-    rgb: Pixels
+    Turning a whole page into an array costs as much as unpacking it: take `part` or `reduced` where they will do.
+    """
+
+    image: Image.Image
     dpi: float | None
     format: str
     camera: bool = False
+
+    @property
+    def width(self) -> int:
+        return self.image.width
+
+    @property
+    def height(self) -> int:
+        return self.image.height
+
+    @property
+    def rgb(self) -> Pixels:
+        """All pixels, H x W x 3."""
+        return np.asarray(self.image)
+
+    @cached_property
+    def _halves(self) -> dict[int, Pixels]:
+        return {}
+
+    def reduced(self, times: int) -> Pixels:
+        """Means of ``times`` x ``times`` pixels; rows and columns beyond the last whole block are left out."""
+        if times not in self._halves:
+            box = (0, 0, self.width // times * times, self.height // times * times)
+            self._halves[times] = np.asarray(self.image.reduce(times, box))
+        return self._halves[times]
+
+    def part(self, points: NDArray[Any], around: int = 3) -> tuple[Pixels, int, int]:
+        """The pixels about ``points`` (N x 2), ``around`` more on each side, as far as there are any; its corner."""
+        limit = np.array([self.width, self.height])
+        low = np.clip(np.nan_to_num(np.floor(points.min(axis=0)) - around), 0, limit - 2).astype(int)
+        high = np.clip(np.nan_to_num(np.ceil(points.max(axis=0)) + around + 1), low + 2, limit).astype(int)
+        x, y = int(low[0]), int(low[1])
+        return np.asarray(self.image.crop((x, y, int(high[0]), int(high[1])))), x, y
 
 
 def decode(data: bytes) -> Decoded:
@@ -87,7 +123,7 @@ def _unpack(image: Image.Image) -> Decoded:
     flat = _rgb(image)
     if turn is not None:
         flat = flat.transpose(turn)
-    return Decoded(np.asarray(flat), claimed, str(image.format), camera)
+    return Decoded(flat, claimed, str(image.format), camera)
 
 
 def _camera(image: Image.Image) -> bool:

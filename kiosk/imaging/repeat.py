@@ -39,8 +39,10 @@ def measure(measures: dict[str, float], strong: Pixels, solid: float) -> None:
     rows, cols = (axis[:: 1 + total // SOME] for axis in np.nonzero(inked))
     shifts = [(dy, dx) for dy in range(reach + 1) for dx in range(-reach, reach + 1)
               if (dy > 0 or dx > 0) and NEAREST * PX <= np.hypot(dy, dx) <= reach]  # fmt: skip
-    share = np.array([(wide[rows + reach + dy, cols + reach + dx] | wide[rows + reach - dy, cols + reach - dx]).mean()
-                      for dy, dx in shifts])  # fmt: skip
+    flat, row = wide.ravel(), wide.shape[1]
+    here = ((rows + reach) * row + cols + reach).astype(np.int32)
+    away = np.array([dy * row + dx for dy, dx in shifts], np.int32)[:, None]
+    share = (flat[here + away] | flat[here - away]).mean(axis=1)
     far = np.hypot(*np.array(shifts).T) / PX
     best = int((share + 0.012 * far).argmax())
     dy, dx = shifts[best]

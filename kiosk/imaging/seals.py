@@ -31,6 +31,9 @@ def check(
     own = boxes.printed(sheet)
     family = family or (own_sheet.BOXES[sheet.paper][0] if own else kinds.family(page))
     cell = own or boxes.target(page, family == "personal")
+    if cell is None:  # rules that lie out of focus are broad and pale
+        page = boxes.layout(sheet, boxes.PALE_RULED)
+        cell = boxes.target(page, family == "personal")
     found: Finding | None
     if family == "unit":
         lines: list[tuple[str, float]] = []
@@ -61,7 +64,8 @@ def _verdict(
     if cut_dpi:
         clean, seen = cutout.cut(sheet, region, disc, cut_dpi, seal and Label.NOT_RED not in found.defects)
     center = optics.moved(sheet.to_picture, [[found.x * WORK, found.y * WORK]])[0]
-    picture = marks.marked(sheet, cell, (found.x, found.y), found.size, ring, not defects) if mark else None
+    told = [spot for spot in found.spots if spot.label in found.defects]
+    picture = marks.marked(sheet, cell, (found.x, found.y), found.size, ring, not defects, told) if mark else None
     return SealVerdict(
         found=True,
         defects=defects,
@@ -72,8 +76,18 @@ def _verdict(
         seal_png=clean,
         colour_png=seen,
         marked_png=picture,
+        places=tuple((spot.label, _in_picture(sheet, spot.box)) for spot in told),
         size_mm=(round(2 * half[0], 3), round(2 * half[1], 3)),
         dpi=sheet.dpi,
         ms=(time.perf_counter() - began) * 1000,
         measures={key: round(float(value), 4) for key, value in found.measures.items()},
     )
+
+
+def _in_picture(sheet: Frame, box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    """A rectangle of the frame (mm) as left, top, right, bottom in the picture's pixels."""
+    left, top, right, bottom = box
+    corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
+    seen = optics.moved(sheet.to_picture, [[x * WORK, y * WORK] for x, y in corners])
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    return (round(float(low[0]), 1), round(float(low[1]), 1), round(float(high[0]), 1), round(float(high[1]), 1))

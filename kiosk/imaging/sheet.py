@@ -10,30 +10,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.imaging.pictures import Pixels
+from kiosk.imaging.pictures import Decoded, Pixels
 
 RATIO = 297 / 210
 
 
-def find_sheet(rgb: Pixels) -> NDArray[Any] | None:
+def find_sheet(picture: Decoded) -> NDArray[Any] | None:
     """Corners (top left, top right, bottom right, bottom left) of the sheet in picture pixels; None if not seen."""
-    height, width = rgb.shape[:2]
+    width, height = picture.width, picture.height
     scale = 640 / max(height, width)
     size = (round(width * scale), round(height * scale))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture.reduced(2) if scale < 0.4 else picture.rgb, size, interpolation=cv2.INTER_AREA)
     rough = _rough(small)
     if rough is None:
         return None
     cut = _cut_sides(rough, small.shape[1], small.shape[0])
-    corners = _fine(rgb, (rough + 0.5) / scale - 0.5, cut)
+    corners = _fine(picture, (rough + 0.5) / scale - 0.5, cut)
     if len(cut) == 1:
         corners = _completed(corners, cut[0], height > width)
     return _upright(corners)
 
 
-def whole(corners: NDArray[Any], rgb: Pixels) -> bool:
+def whole(corners: NDArray[Any], picture: Decoded) -> bool:
     """True if all four corners lie in the picture, off its edge."""
-    height, width = rgb.shape[:2]
+    width, height = picture.width, picture.height
     slack = 0.004 * max(height, width)
     inside = (corners > slack) & (corners < np.array([width, height]) - 1 - slack)
     return bool(inside.all())
@@ -122,20 +122,22 @@ def _four_sides(hull: NDArray[Any]) -> NDArray[Any] | None:
     return None
 
 
-def _fine(rgb: Pixels, rough: NDArray[Any], cut: list[int]) -> NDArray[Any]:
+def _fine(picture: Decoded, rough: NDArray[Any], cut: list[int]) -> NDArray[Any]:
     """Move each side onto the strongest edge near it, measured across the side in full pixels."""
     lines = []
     middle = rough.mean(axis=0)
     for k in range(4):
         a, b = rough[k], rough[(k + 1) % 4]
-        lines.append((a, (b - a) / np.linalg.norm(b - a)) if k in cut else _side(rgb, a, b, middle))
+        lines.append((a, (b - a) / np.linalg.norm(b - a)) if k in cut else _side(picture, a, b, middle))
     corners = []
     for k, before in zip(range(4), itertools.islice(itertools.cycle([3, 0, 1, 2]), 4), strict=True):
         corners.append(_crossing(lines[before], lines[k], rough[k]))
     return np.array(corners)
 
 
-def _side(rgb: Pixels, a: NDArray[Any], b: NDArray[Any], middle: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+def _side(
+    picture: Decoded, a: NDArray[Any], b: NDArray[Any], middle: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """A point and a direction of the side from ``a`` to ``b`` after two passes of looking across it."""
     for reach in (28, 10):
         along = (b - a) / np.linalg.norm(b - a)
@@ -146,11 +148,9 @@ def _side(rgb: Pixels, a: NDArray[Any], b: NDArray[Any], middle: NDArray[Any]) -
         feet = a + steps[:, None] * (b - a)
         across = np.arange(-reach, reach + 1, dtype=np.float64)
         points = feet[:, None] + across[None, :, None] * out
-        grey = (
-            cv2.remap(rgb, points[..., 0].astype(np.float32), points[..., 1].astype(np.float32), cv2.INTER_LINEAR)
-            .astype(np.float32)
-            .sum(axis=2)
-        )
+        part, x, y = picture.part(points.reshape(-1, 2))
+        at_x, at_y = (points - (x, y)).astype(np.float32).transpose(2, 0, 1).copy()
+        grey = cv2.remap(part, at_x, at_y, cv2.INTER_LINEAR).astype(np.float32).sum(axis=2)
         grey = cv2.blur(grey, (3, 1))
         drop = grey[:, :-2] - grey[:, 2:]
         at = drop.argmax(axis=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kiosk.imaging import pen
+from kiosk.imaging import optics, pen
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.frame import WORK
 from kiosk.imaging.pictures import Pixels
@@ -86,7 +86,7 @@ def _penned(rules: Pixels, own: Pixels) -> Pixels:
     out = np.zeros_like(rules)
     runs = cv2.dilate(rules, np.ones((3, 9), np.uint8))
     rest = cv2.bitwise_and(own, cv2.bitwise_not(runs))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+    count, labels, stats = optics.clusters(runs)
     near = round(4 * WORK)
     for k in range(1, count):
         x, y, w, h, _area = (int(v) for v in stats[k])
@@ -111,7 +111,7 @@ def _vivid(colour: Pixels, mask: Pixels) -> Pixels:
     vivid = cv2.bitwise_and(cv2.threshold(colour, VIVID, 255, cv2.THRESH_BINARY)[1], mask)
     vivid = cv2.morphologyEx(vivid, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     joined = cv2.dilate(vivid, np.ones((9, 9), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    _, labels, stats = optics.clusters(joined)
     keep = (np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) - 8 > 6 * WORK).astype(np.uint8)
     keep[0] = 0
     out: Pixels = vivid * keep[labels]
@@ -128,12 +128,14 @@ def _under(red: Pixels, vivid: Pixels, free: Pixels) -> Pixels:
 
 
 def _straight(under: Pixels) -> Pixels:
-    """Level runs of at least 4.5 mm, thickened: a rule under the ink, not a word."""
+    """Level runs of at least 4.5 mm, thickened: a rule under the ink. A line of words has as much print beside them."""
     k = round(4.5 * WORK)
     thick = cv2.dilate(under, np.ones((3, 3), np.uint8))
     runs = [cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) for shape in ((1, k), (k, 1))]
     out: Pixels = cv2.dilate(cv2.bitwise_or(*runs), np.ones((3, 3), np.uint8))
-    return out
+    beside = cv2.bitwise_and(under, cv2.subtract(cv2.dilate(out, np.ones((13, 13), np.uint8)), out))
+    words = cv2.countNonZero(beside) > 0.7 * cv2.countNonZero(cv2.bitwise_and(under, out))
+    return np.zeros_like(out) if words else out
 
 
 def _rules(page: Layout, window: tuple[slice, slice], seen: pen.Seen, mask: Pixels) -> Pixels:
@@ -143,7 +145,7 @@ def _rules(page: Layout, window: tuple[slice, slice], seen: pen.Seen, mask: Pixe
     down = cv2.dilate(page.down[window], np.ones((9, 3), np.uint8))
     joined = cv2.morphologyEx(sure, cv2.MORPH_CLOSE, np.ones((3, 15), np.uint8))
     for runs, least in ((across, 24.0), (down, 20.0), (joined, 9.0)):
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=8)
+        count, labels, stats = optics.clusters(runs)
         for k in range(1, count):
             x, y, w, h, _area = (int(v) for v in stats[k])
             if max(w, h) < least * WORK or min(w, h) > 0.03 * max(w, h) + 8:

@@ -101,7 +101,8 @@ class SealVerdict:
 
     ``alpha`` is an 8-bit mask (0 paper, 255 solid ink) whose top left pixel lies at ``alpha_origin`` of the picture.
     ``seal_png`` is the cut-out: ink only, transparent, its true size in the PNG's pHYs. ``colour_png`` keeps the
-    colours as they were seen. ``marked_png`` shows the box with each fault marked. ``size_mm`` is the cut-out's
+    colours as they were seen. ``marked_png`` shows the box with each fault marked; ``places``: where
+    faults that have a place lie (left, top, right, bottom). ``size_mm`` is the cut-out's
     width and height.
     """
 
@@ -114,6 +115,7 @@ class SealVerdict:
     seal_png: bytes | None = None
     colour_png: bytes | None = None
     marked_png: bytes | None = None
+    places: tuple[tuple[Label, tuple[float, float, float, float]], ...] = ()
     size_mm: tuple[float, float] | None = None
     dpi: float | None = None
     ms: float = 0.0

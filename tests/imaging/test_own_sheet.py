@@ -16,6 +16,7 @@ from bench.imaging.words import PX_MM
 from kiosk.documents import geometry
 from kiosk.imaging import own_sheet
 from kiosk.imaging.inspector import Inspector
+from kiosk.imaging.pictures import decode
 from kiosk.imaging.seals import check
 
 DIAMETER = 42.0
@@ -107,5 +108,5 @@ def test_an_empty_box_of_our_own_sheet() -> None:
 def test_another_page_is_not_ours() -> None:
     page = drawn("unit_application")
     page[:480, 1900:] = 250  # without the code
-    assert own_sheet.find(page) is None
-    assert own_sheet.find(np.full((900, 700, 3), 255, np.uint8)) is None
+    assert own_sheet.find(decode(encoded(page))) is None
+    assert own_sheet.find(decode(encoded(np.full((900, 700, 3), 255, np.uint8)))) is None

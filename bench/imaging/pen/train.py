@@ -32,7 +32,7 @@ def _scene(index: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     cv2.setNumThreads(1)
     drawn = scenes.scene(SEED, index)
     maps, spots = pen.described(drawn.ink)
-    return maps.astype(np.float16), spots, drawn.maps[..., : pen.KINDS] > THERE
+    return np.stack(maps, 2).astype(np.float16), spots, drawn.maps[..., : pen.KINDS] > THERE
 
 
 def drawn(count: int, workers: int) -> list[Taught]:
@@ -82,7 +82,7 @@ def _extended(layers: pen.Layers, maps: NDArray[Any], spots: NDArray[Any]) -> ND
     """The features with what the first network says of the neighbourhood."""
     near = np.zeros((*spots.shape, pen.KINDS), np.float32)
     near[spots] = pen.answer(layers, maps[spots].astype(np.float32))
-    return np.concatenate([maps.astype(np.float32), pen.neighbourhood(near, spots)], axis=2)
+    return np.concatenate([maps.astype(np.float32), *pen.neighbourhood(near, spots)], axis=2)
 
 
 def teach(every: list[Taught], steps: int) -> dict[str, NDArray[Any]]:
