@@ -14,7 +14,19 @@ from kiosk.fleet import models as fleet_models  # noqa: F401 (every role knows e
 from kiosk.orders.book import House
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
+from kiosk.privacy.store import Folder, Store, StoreError, open_objects
 from kiosk.views.frame import Environment
+
+
+def _store(settings: config.Settings) -> Store:
+    """Where this house keeps its sealed files."""
+    told = settings.store
+    if not told.url:
+        return Folder(settings.files)
+    try:
+        return open_objects(told.url, told.endpoint, told.region, told.credentials)
+    except (ValueError, StoreError) as error:
+        raise config.ConfigError(f"setting store: {error}") from error
 
 
 def build(settings: config.Settings) -> Flask:
@@ -38,7 +50,7 @@ def build(settings: config.Settings) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,
     )
     operator = Path(settings.catalogue_folder) if settings.catalogue_folder else settings.home / "catalogue"
-    app.extensions["house"] = House(settings, Shelf(operator), vault, SealedFiles(settings.files, vault))
+    app.extensions["house"] = House(settings, Shelf(operator), vault, SealedFiles(_store(settings), vault))
     db.init(app)
     if os.environ.get("FLASK_RUN_FROM_CLI") == "true" or "flask_migrate" in sys.modules:
         # commands and tests migrate; web and worker never do, and start without it

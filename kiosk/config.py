@@ -11,9 +11,9 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 
 class ConfigError(Exception):
@@ -57,6 +57,15 @@ class Fleet(Part):
     every: float = Field(default=15.0, ge=0.2, le=600)  # seconds between two reports when nothing happens
 
 
+class Store(Part):
+    """Where the centre keeps its sealed scans, so that every web node of it reaches them."""
+
+    url: str = ""  # file:///folder or s3://bucket/prefix; empty = "files" in home
+    endpoint: str = ""  # of an S3 service that is not Amazon's
+    region: str = ""
+    credentials: str = ""  # TOML file with access_key_id and secret_access_key; empty = the machine's own
+
+
 class Settings(Part):
     home: Path = Path("var")
     secrets_folder: str = ""  # where master.key is, such as a service manager's credentials; empty = in home
@@ -87,7 +96,14 @@ class Settings(Part):
     seal_maker_options: dict[str, str] = {}  # what that class is called with
     sms: Sms = Sms()
     fleet: Fleet = Fleet()
+    store: Store = Store()
     controls: dict[str, str] = {}  # simulator name -> control URL, written by the supervisor
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.store.url and self.role == "kiosk":
+            raise ValueError("store is a setting of the centre: a kiosk works without a line")
+        return self
 
     @property
     def database_url(self) -> str:

@@ -8,6 +8,7 @@ import waitress
 
 from kiosk import config, create_app, notify_systemd
 from kiosk.fleet import months
+from kiosk.worker import retention
 
 
 def main() -> None:
@@ -19,6 +20,7 @@ def main() -> None:
         app.jinja_env.get_template("base.html")
     if settings.role == "centre":
         months.tend(app)
+        retention.tend(app)
     notify_systemd.watch_web(f"http://{settings.host}:{settings.port}/")
     waitress.serve(app, host=settings.host, port=settings.port, threads=settings.threads, ident=None)
 

@@ -13,6 +13,7 @@ from kiosk import catalogue, config, db
 from kiosk.orders.book import House
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
+from kiosk.privacy.store import Folder
 from tests.running import Running, prepare
 
 
@@ -50,7 +51,7 @@ def house(tmp_path: Path, schemes: catalogue.Catalogue) -> House:
     for folder in (settings.home, settings.files, settings.run):
         folder.mkdir(parents=True, exist_ok=True)
     vault = Vault.from_file(settings.secrets / "master.key")
-    return House(settings, schemes, vault, SealedFiles(settings.files, vault))
+    return House(settings, schemes, vault, SealedFiles(Folder(settings.files), vault))
 
 
 @pytest.fixture

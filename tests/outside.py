@@ -16,6 +16,7 @@ from PIL import Image
 
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
+from kiosk.privacy.store import Folder
 from tests.running import Running
 from tests.ses_judge import Judged, judge
 
@@ -162,7 +163,7 @@ class Outside:
         ((key, file),) = self.kiosk.rows(f"{query} WHERE o.number = ? AND p.code = ?", number, code)
         vault = Vault.from_file(self.kiosk.settings.secrets / "master.key")
         path = self.folder / f"{number}-{code}.pdf"
-        path.write_bytes(SealedFiles(self.kiosk.settings.files, vault).get(key, number, file))
+        path.write_bytes(SealedFiles(Folder(self.kiosk.settings.files), vault).get(key, number, file))
         self._read[path] = plain(tool("pdftotext", "-raw", str(path), "-"))
         return path
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from kiosk.db import now
 from kiosk.fleet import commands, leases, receive
-from kiosk.fleet.models import FleetKiosk, FleetOrder, FleetStatus
+from kiosk.fleet.models import FleetDossier, FleetKiosk, FleetOrder, FleetStatus
 from kiosk.fleet.wire import Order, Reply, Report
 
 WANTED = 5  # dossiers asked for in one reply
@@ -52,5 +52,8 @@ def sync(session: Session, kiosk: FleetKiosk, status: FleetStatus, report: Repor
 
 
 def _wanted(session: Session, kiosk: str) -> list[str]:
+    """Orders whose dossier or pictures are missing; those that were tried longest ago first, so that one that cannot
+    come (its scan is gone) does not keep the others waiting."""
     query = select(FleetOrder.number).where(FleetOrder.holder == kiosk, FleetOrder.wanted.is_not(None))
-    return list(session.scalars(query.order_by(FleetOrder.number).limit(WANTED)))
+    query = query.outerjoin(FleetDossier, FleetDossier.number == FleetOrder.number)
+    return list(session.scalars(query.order_by(FleetDossier.at.nulls_first(), FleetOrder.number).limit(WANTED)))

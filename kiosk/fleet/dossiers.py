@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from kiosk.db import now
 from kiosk.fleet import box
-from kiosk.fleet.models import FleetDossier, FleetKey, FleetKiosk, FleetOrder
+from kiosk.fleet.models import FINAL, FleetDossier, FleetKey, FleetKiosk, FleetLease, FleetOrder
 from kiosk.fleet.wire import Digest, Message, Sequence, day_of
 from kiosk.privacy import Vault, VaultError
 from kiosk.privacy.files import SealedFiles
@@ -26,6 +26,9 @@ MAX_PICTURE = 3 * 1024 * 1024
 Short = Annotated[str, StringConstraints(max_length=120)]
 Row = tuple[Short, Annotated[str, StringConstraints(max_length=500)]]
 Field3 = tuple[Short, Short, Annotated[str, StringConstraints(max_length=500)]]  # name, label, value
+Place = tuple[dt.datetime, str]  # when a dossier last changed, and of which order it is
+FIRST: Place = (dt.datetime(2000, 1, 1, tzinfo=dt.UTC), "")
+BATCH = 200
 Key = Annotated[str, StringConstraints(min_length=1, max_length=120)]
 
 
@@ -94,17 +97,30 @@ def put(session: Session, vault: Vault, files: SealedFiles, kiosk: FleetKiosk, n
         raise VaultError("not a dossier") from error
     row = session.get(FleetDossier, number, with_for_update=True)
     if row is None:
-        row = FleetDossier(number=number, wrapped_key=vault.new_key(number), seq=found.seq)
+        row = FleetDossier(number=number, seq=found.seq)
         session.add(row)
+    if row.wrapped_key is None:  # new, or its time was over and the order has come to life again
+        row.wrapped_key = vault.new_key(number)
     row.sealed, row.seq, row.at = (
         vault.seal(row.wrapped_key, number, plain, f"fleet_dossier.{number}"),
         found.seq,
         now(),
     )
+    _index(session, vault, number, found)
+    missing = [digest for digest in _pictures(found) if not files.has(number, digest)]
+    if not missing:
+        _have(order, found)
+    return missing
+
+
+def _pictures(found: Dossier) -> list[str]:
+    return list(dict.fromkeys(one.digest for one in found.review.pictures)) if found.review else []
+
+
+def _have(order: FleetOrder, found: Dossier) -> None:
+    """Nothing is asked for any more, unless something has happened since."""
     if order.wanted is not None and order.wanted <= found.seq:
         order.wanted = None
-    _index(session, vault, number, found)
-    return [one.digest for one in found.review.pictures if not files.has(number, one.digest)] if found.review else []
 
 
 def _index(session: Session, vault: Vault, number: str, found: Dossier) -> None:
@@ -121,6 +137,14 @@ def _index(session: Session, vault: Vault, number: str, found: Dossier) -> None:
         session.execute(insert(FleetKey), rows)
 
 
+def ask_again(session: Session, number: str) -> None:
+    """A picture that was here is gone (a restored database, another store): the kiosk is asked for it."""
+    row = session.get(FleetDossier, number)
+    order = session.get(FleetOrder, (day_of(number), number), with_for_update=True)
+    if row is not None and order is not None and order.wanted is None:
+        order.wanted = row.seq
+
+
 def belongs_to(session: Session, vault: Vault, number: str, document: str) -> bool:
     """Whether somebody with that identity or unit number stands in the order."""
     pairs = [(kind, vault.blind(document, kind)) for kind in ("person", "unit")]
@@ -134,13 +158,14 @@ def put_file(
     """Keep a picture the order's dossier names. Raises :class:`NotYours`, VaultError."""
     order = _order(session, kiosk, number)
     row, found = read(session, vault, number)
-    names = {one.digest for one in found.review.pictures} if found and found.review else set()
-    if row is None or digest not in names:
+    if row is None or found is None or digest not in _pictures(found):
         raise NotYours(order.number)
     plain = box.open_box(box.centre_key(vault), sealed, file_place(number, digest, kiosk.kiosk))
     if len(plain) > MAX_PICTURE or hashlib.sha256(plain).hexdigest() != digest:
         raise VaultError("not this picture")
     files.put(row.wrapped_key, number, plain)
+    if all(files.has(number, one) for one in _pictures(found)):
+        _have(order, found)
 
 
 def read(session: Session, vault: Vault, number: str) -> tuple[FleetDossier | None, Dossier | None]:
@@ -152,13 +177,34 @@ def read(session: Session, vault: Vault, number: str) -> tuple[FleetDossier | No
     return row, Dossier.model_validate_json(plain)
 
 
-def shred(session: Session, files: SealedFiles, before: dt.datetime, limit: int = 1000) -> int:
-    """Destroy the keys of dossiers last touched before that moment; returns how many. The chain still verifies."""
-    query = select(FleetDossier).where(FleetDossier.at < before, FleetDossier.wrapped_key.is_not(None))
-    rows = session.scalars(query.order_by(FleetDossier.at).limit(limit).with_for_update(skip_locked=True)).all()
-    for row in rows:
-        row.wrapped_key = row.sealed = None
-        session.execute(delete(FleetKey).where(FleetKey.number == row.number, FleetKey.kind != "serial"))
-        session.execute(update(FleetOrder).where(FleetOrder.number == row.number).values(wanted=None))
-        files.destroy(row.number)
-    return len(rows)
+# -- when their time is over ----------------------------------------------------------------------
+
+
+def shred(session: Session, before: dt.datetime, after: Place = FIRST) -> tuple[list[FleetOrder], Place | None]:
+    """Destroy the keys of dossiers whose order is over, and that nothing has changed since ``before``.
+
+    One batch in the caller's transaction, from ``after`` on; returns the orders, and where the next batch begins (None
+    after the last). What lies in the store without a key is noise: the caller removes it after the commit.
+    """
+    query = select(FleetDossier.at, FleetDossier.number).where(FleetDossier.wrapped_key.is_not(None))
+    query = query.where(FleetDossier.at < before, tuple_(FleetDossier.at, FleetDossier.number) > after)
+    found = session.execute(query.order_by(FleetDossier.at, FleetDossier.number).limit(BATCH)).all()
+    orders = _over(session, [number for _, number in found], before)
+    numbers = [order.number for order in orders]
+    gone = {"wrapped_key": None, "sealed": None}
+    session.execute(update(FleetDossier).where(FleetDossier.number.in_(numbers)).values(gone))
+    session.execute(delete(FleetKey).where(FleetKey.number.in_(numbers), FleetKey.kind != "serial"))
+    session.execute(
+        update(FleetLease).where(FleetLease.number.in_(numbers)).values({"wrapped_key": None, "parcel": None})
+    )
+    for order in orders:
+        order.wanted = None
+    return orders, (found[-1].at, found[-1].number) if len(found) == BATCH else None
+
+
+def _over(session: Session, numbers: list[str], before: dt.datetime) -> list[FleetOrder]:
+    """Those of these orders that are over since then, locked; one that is being worked on is left to the next time."""
+    places = [(day_of(number), number) for number in numbers]
+    query = select(FleetOrder).where(tuple_(FleetOrder.day, FleetOrder.number).in_(places))
+    query = query.where(FleetOrder.state.in_(FINAL), FleetOrder.changed_at < before).order_by(FleetOrder.number)
+    return list(session.scalars(query.with_for_update(skip_locked=True)))

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kiosk.db import Base, Instant, Json, now
 
+FINAL = ("done", "refunded", "void")
+"""States of an order in which nothing more happens."""
 Long = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -132,7 +134,15 @@ class FleetDossier(Base):
     """An order's personal data at the centre, sealed under a key of its own; destroying ``wrapped_key`` shreds them."""
 
     __tablename__ = "fleet_dossier"
-    __table_args__ = (Index("ix_fleet_dossier_at", "at"),)
+    __table_args__ = (
+        Index(
+            "ix_fleet_dossier_kept",
+            "at",
+            "number",
+            sqlite_where=text("wrapped_key IS NOT NULL"),
+            postgresql_where=text("wrapped_key IS NOT NULL"),
+        ),
+    )
 
     number: Mapped[str] = mapped_column(String(24), primary_key=True)
     wrapped_key: Mapped[bytes | None] = mapped_column(LargeBinary)

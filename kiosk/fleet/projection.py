@@ -16,11 +16,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from kiosk.db import BEIJING
-from kiosk.fleet.models import FleetFault, FleetFigure, FleetKiosk, FleetOrder
+from kiosk.fleet.models import FINAL, FleetFault, FleetFigure, FleetKiosk, FleetOrder
 from kiosk.fleet.wire import day_of, kiosk_of
 from kiosk.journal import Event
 
-FINAL = ("done", "refunded", "void")
 DOSSIER = ("paid", "writing", "done", "clerk")
 """States in which the centre wants to know whom an order is for."""
 CHANGES = ("order.moved", "payment.started", "payment.moved", "review.approved", "review.rejected")

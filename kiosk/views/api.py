@@ -5,6 +5,7 @@ A kiosk sees and changes its own alone: every view works for the kiosk that sign
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,8 +23,10 @@ from kiosk.fleet import box, centre, dossiers, leases, pairing, signing
 from kiosk.fleet.models import FleetKiosk, FleetStatus
 from kiosk.fleet.wire import API, LARGEST, Paired, Pairing, Report
 from kiosk.privacy import VaultError
+from kiosk.privacy.store import StoreError
 from kiosk.views.frame import house
 
+log = logging.getLogger("kiosk.fleet")
 V = TypeVar("V", bound=Callable[..., Any])
 blueprint = Blueprint("api", __name__, url_prefix=API)
 PAIRINGS_PER_MINUTE = 20
@@ -106,6 +109,13 @@ def _http(error: HTTPException) -> tuple[Response, int]:
 def _malformed(error: ValidationError) -> tuple[Response, int]:
     first = error.errors(include_input=False, include_url=False)[0]
     return jsonify(code="malformed", where=".".join(map(str, first["loc"]))[:120]), 422
+
+
+@blueprint.errorhandler(StoreError)
+def _store_away(error: StoreError) -> tuple[Response, int]:
+    """The line is well, so the kiosk goes on with all else; what was not kept is asked for again."""
+    log.warning("the object store: %s", error)
+    return jsonify(code="store_away"), 409
 
 
 @blueprint.errorhandler(leases.LeaseRefused)

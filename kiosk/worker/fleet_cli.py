@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
+from dataclasses import replace
 
 import click
 from flask import current_app
 
-from kiosk.db import BEIJING, db, now, write
-from kiosk.fleet import dossiers, overview, pairing, signing, wire
+from kiosk.db import BEIJING, db, write
+from kiosk.fleet import overview, pairing, signing, wire
 from kiosk.fleet.line import Line, LineError, Refused, checked_url
 from kiosk.orders import transfer
 from kiosk.orders.book import House
-from kiosk.worker import uplink
+from kiosk.worker import retention, uplink
 
 
 @click.group()
@@ -136,16 +136,9 @@ def revoke(kiosk: str) -> None:
 
 
 @fleet.command("shred")
-@click.option("--days", type=click.IntRange(1), required=True, help="days a dossier is kept after its last change")
+@click.option("--days", type=click.IntRange(1), required=True, help="instead of retention_days, for this run")
 def shred(days: int) -> None:
-    """Destroy the keys of old dossiers; the events stay, and their chains still verify."""
-    house, total = _house("centre"), 0
-    while True:
-        with write() as session:
-            gone = dossiers.shred(session, house.files, now() - dt.timedelta(days=days))
-            if gone:
-                house.log(session, "fleet.shredded", {"dossiers": gone, "days": days})
-        total += gone
-        if gone < 1000:
-            break
-    click.echo(f"shredded {total} dossiers")
+    """Destroy the keys of dossiers of orders that are over; the events stay, and their chains still verify."""
+    house = _house("centre")
+    house = replace(house, settings=house.settings.model_copy(update={"retention_days": days}))
+    click.echo(f"shredded {retention.shred_all(current_app, house)} dossiers")

@@ -1,13 +1,12 @@
 """A fleet under attack: kiosks and centre as processes that are killed at random, a line between them that breaks.
 
-Kiosks write orders into their own journals, whole order by whole order, and push them with the real uplink; nothing of
-the attack is known to them. Only the databases of both sides judge.
+Kiosks write orders into their own journals and push them with the real uplink; nothing of the attack is known to them.
+Only the databases of both sides judge.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import multiprocessing
 import random
 import socket
@@ -15,73 +14,97 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import waitress
 from flask import Flask
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from kiosk import catalogue, config, db
+from kiosk import catalogue, config, create_app, db
 from kiosk.orders.book import House
 from kiosk.orders.models import Order
 from kiosk.orders.states import State
 from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
+from kiosk.privacy.store import Folder
 from kiosk.worker.uplink import Uplink
 
 WAY = ("id_card", "form", "materials", "check")
 STATES = (State.PAYING, State.PAID, State.WRITING, State.DONE)
+EVENTS = 1 + len(WAY) + len(STATES)  # of one whole order
+BEFORE = dict(zip(STATES, (State.DRAFT, *STATES), strict=False))
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["tests.fleet.drill"])
 
 
-def bare_kiosk(home: Path, name: str) -> Flask:
+@dataclass(frozen=True)
+class Plan:
+    """How much there is to do: each of ``kiosks`` writes ``orders``, reports each ``every`` seconds.
+
+    ``together``: so many orders at most walk side by side, three events of each in one transaction; with one, every
+    event is a transaction of its own, as at a kiosk.
+    """
+
+    kiosks: int
+    orders: int
+    kills: int
+    together: int
+    every: float
+    patience: float
+
+
+def bare_kiosk(home: Path, name: str, every: float = 0.2) -> Flask:
     """What orders, journal and uplink need, without the web."""
-    settings = config.load({}, home=str(home), kiosk_id=name, simulators=False, fleet={"every": 0.2})
+    settings = config.load({}, home=str(home), kiosk_id=name, simulators=False, fleet={"every": every})
     vault = Vault.from_file(settings.master_key)
     app = Flask("drill")
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    app.extensions["house"] = House(settings, catalogue.load(), vault, SealedFiles(settings.files, vault))
+    app.extensions["house"] = House(settings, catalogue.load(), vault, SealedFiles(Folder(settings.files), vault))
     db.init(app)
     return app
 
 
-def run_kiosk(home: str, name: str, orders: int) -> None:
-    """Carry out what is missing of ``orders``, report, and go on until killed."""
-    app = bare_kiosk(Path(home), name)
+def run_kiosk(home: str, name: str, plan: Plan) -> None:
+    """Carry out what is missing of the orders, report, and go on until killed."""
+    app = bare_kiosk(Path(home), name, plan.every)
     line = Uplink(app, lambda: None, lambda: sys.exit(1))
     threading.Thread(target=line.run, args=(threading.Event(),), daemon=True).start()
     house: House = app.extensions["house"]
     with app.app_context():
-        for unfinished in db.db.session.scalars(select(Order.id).where(Order.state != State.DONE)).all():
-            finish(house, unfinished)
-        while (db.db.session.scalar(select(func.count()).select_from(Order)) or 0) < orders:
+        unfinished = db.db.session.scalars(select(Order.id).where(Order.state != State.DONE)).all()
+        finish(house, unfinished, plan.together)
+        while (missing := plan.orders - (db.db.session.scalar(select(func.count()).select_from(Order)) or 0)) > 0:
             with db.write() as session:
-                number = house.open_order(session, "yiyang", "renew", "unit").id
-            finish(house, number)
+                group = range(min(random.randint(1, plan.together), missing))
+                numbers = [house.open_order(session, "yiyang", "renew", "unit").id for _ in group]
+            finish(house, numbers, plan.together)
     threading.Event().wait()
 
 
-def finish(house: House, number: int) -> None:
-    """Everything an order still lacks, each in a transaction of its own."""
-    for step in WAY:
-        with db.write() as session:
-            house.mark(session, session.get_one(Order, number), step)
-    for old, new in itertools.pairwise((State.DRAFT, *STATES)):
-        with db.write() as session:
-            order = session.get_one(Order, number)
-            if order.state == old:
-                house.move(session, order, new)
+def finish(house: House, numbers: Sequence[int], together: int) -> None:
+    """Everything these orders still lack."""
+    whole, piece = [*WAY, *STATES], 1 if together == 1 else 3
+    for begin in range(0, len(whole), piece):
+        with db.write() as session, session.no_autoflush:
+            for number in numbers:
+                go_on(house, session, session.get_one(Order, number), whole[begin : begin + piece])
+
+
+def go_on(house: House, session: Session, order: Order, steps: Sequence[str]) -> None:
+    """These steps of the order, those that were done left out."""
+    for step in steps:
+        if not isinstance(step, State):
+            house.mark(session, order, step)
+        elif order.state == BEFORE[step]:
+            house.move(session, order, step)
 
 
 def run_centre(home: str, database: str, port: int) -> None:
-    import waitress
-
-    from kiosk import create_app
-
     values: dict[str, Any] = {"role": "centre", "kiosk_id": "C001", "simulators": False, "database": database}
     app = create_app(config.load({}, home=home, **values))
     waitress.serve(app, host="127.0.0.1", port=port, threads=8, ident=None)
@@ -137,11 +160,15 @@ class BadLine:
 
 @dataclass
 class Attack:
-    """Kills one process after the other, at random moments, until told to stop; each is started again."""
+    """Kills one process after the other, at random moments, until told to stop; each is started again.
+
+    ``serves`` says whether the centre answers: it is not killed again before it has, or nothing would ever come to it.
+    """
 
     starts: dict[str, Callable[[], BaseProcess]]
     chance: random.Random
     pause: float
+    serves: Callable[[], bool]
     kills: dict[str, int] = field(default_factory=dict)
     living: dict[str, BaseProcess] = field(default_factory=dict)
 
@@ -151,7 +178,15 @@ class Attack:
     def strike(self) -> None:
         """Wait a little, kill one, start it again."""
         time.sleep(self.chance.uniform(0, self.pause))
-        name = self.chance.choice(sorted(self.living))
+        centre = self.chance.random() < 0.15 and self.serves()
+        self._kill("centre" if centre else self.chance.choice(sorted(set(self.living) - {"centre"})))
+
+    def strike_all(self) -> None:
+        """As when the power of the whole town fails."""
+        for name in sorted(self.living):
+            self._kill(name)
+
+    def _kill(self, name: str) -> None:
         self._end(name)
         self.kills[name] = self.kills.get(name, 0) + 1
         self.living[name] = self.starts[name]()
@@ -168,6 +203,15 @@ class Attack:
         self.living = {}
 
 
-def chain_at_kiosk(home: Path) -> list[tuple[int, str]]:
+def answers(port: int) -> bool:
+    """Whether somebody accepts connections there."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
+
+
+def chain_at_kiosk(home: Path, last: bool = False) -> list[tuple[int, str]]:
+    """(seq, hash) of every event in the kiosk's database, oldest first; of the newest alone with ``last``."""
+    query = f"SELECT seq, hash FROM event ORDER BY seq {'DESC LIMIT 1' if last else ''}"
     with contextlib.closing(sqlite3.connect(f"file:{home / 'kiosk.sqlite'}?mode=ro", uri=True, timeout=30)) as raw:
-        return raw.execute("SELECT seq, hash FROM event ORDER BY seq").fetchall()
+        return raw.execute(query).fetchall()

@@ -17,9 +17,16 @@ from kiosk.fleet.models import FleetFault, FleetFigure, FleetOrder
 from kiosk.journal.models import ChainHead
 from kiosk.supervise import free_port
 from tests.fleet import drill, world
-from tests.fleet.drill import STATES, WAY, Attack, BadLine, chain_at_kiosk, processes
+from tests.fleet.drill import EVENTS, Attack, BadLine, Plan, chain_at_kiosk, processes
 
-EVENTS = 1 + len(WAY) + len(STATES)  # of one whole order
+PLANS = [
+    pytest.param(Plan(4, 40, kills=12, together=1, every=0.2, patience=120), id="small"),
+    pytest.param(
+        Plan(20, 500, kills=200, together=12, every=1.0, patience=1500),
+        id="whole",
+        marks=[pytest.mark.long, pytest.mark.timeout(2400)],
+    ),
+]
 
 
 def heads(centre: Flask) -> dict[str, tuple[int, str]]:
@@ -31,48 +38,40 @@ def heads(centre: Flask) -> dict[str, tuple[int, str]]:
 
 
 def ends(homes: dict[str, Path]) -> dict[str, tuple[int, str]]:
-    return {name: (chain_at_kiosk(home) or [(0, "")])[-1] for name, home in homes.items()}
+    return {name: (chain_at_kiosk(home, last=True) or [(0, "")])[-1] for name, home in homes.items()}
 
 
 @pytest.mark.kill
-@pytest.mark.parametrize(
-    ("kiosks", "orders", "kills", "patience"),
-    [
-        pytest.param(4, 40, 12, 120, id="small"),
-        pytest.param(20, 500, 300, 1500, id="whole", marks=[pytest.mark.long, pytest.mark.timeout(2400)]),
-    ],
-)
-def test_none_lost_none_doubled(
-    centre: Flask, empty_home: Path, database: str, tmp_path: Path, kiosks: int, orders: int, kills: int, patience: int
-) -> None:
-    chance, port = random.Random(kiosks), free_port()
-    line = BadLine(port, random.Random(kiosks + 1))
-    homes = {}
-    for number in range(kiosks):
-        name = f"K{number:03d}"
-        homes[name] = shutil.copytree(empty_home, tmp_path / name)
-        one = world.station(homes[name], name, app=drill.bare_kiosk(homes[name], name))
+@pytest.mark.parametrize("plan", PLANS)
+def test_none_lost_none_doubled(centre: Flask, empty_home: Path, database: str, tmp_path: Path, plan: Plan) -> None:
+    chance, port = random.Random(plan.kiosks), free_port()
+    line = BadLine(port, random.Random(plan.kiosks + 1))
+    homes = {f"K{number:03d}": tmp_path / f"K{number:03d}" for number in range(plan.kiosks)}
+    for number, (name, home) in enumerate(homes.items()):
+        shutil.copytree(empty_home, home)
+        one = world.station(home, name, app=drill.bare_kiosk(home, name))
         world.pair(centre, f"http://127.0.0.1:{line.port}", one, "yiyang" if number % 2 else "realestate")
         one.close()
-    starts = {name: lambda name=name: started(drill.run_kiosk, str(homes[name]), name, orders) for name in homes} | {
+    starts = {name: lambda name=name: started(drill.run_kiosk, str(homes[name]), name, plan) for name in homes} | {
         "centre": lambda: started(drill.run_centre, str(tmp_path / "centre"), database, port)
     }
-    attack = Attack(starts, chance, pause=1.0)
+    attack = Attack(starts, chance, pause=1.0, serves=lambda: drill.answers(port))
     attack.begin()
     try:
-        for _ in range(kills):
+        for _ in range(plan.kills):
             attack.strike()
-        line.badness = 0.05  # safety wants unlimited faults, an end wants limited ones
-        until = time.monotonic() + patience
-        while not whole(homes, orders) or ends(homes).items() - heads(centre).items():
+        line.badness = 0.02  # safety wants unlimited faults, an end wants limited ones
+        attack.strike_all()  # who waits because of the faults waits no more
+        until = time.monotonic() + plan.patience
+        while not whole(homes, plan.orders) or ends(homes).items() - heads(centre).items():
             assert time.monotonic() < until, (ends(homes), heads(centre), attack.kills)
             time.sleep(0.3)
     finally:
         attack.end()
         line.close()
-    assert attack.kills.get("centre", 0) > 0
-    assert line.breaks > kiosks
-    judge(centre, homes, orders)
+    assert attack.kills["centre"] > 1
+    assert line.breaks > plan.kiosks
+    judge(centre, homes, plan.orders)
 
 
 def started(target: object, *words: object) -> drill.BaseProcess:
@@ -82,7 +81,7 @@ def started(target: object, *words: object) -> drill.BaseProcess:
 
 
 def whole(homes: dict[str, Path], orders: int) -> bool:
-    return all(len(chain_at_kiosk(home)) == orders * EVENTS for home in homes.values())
+    return all(seq == orders * EVENTS for seq, _ in ends(homes).values())
 
 
 def judge(centre: Flask, homes: dict[str, Path], orders: int) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kiosk.privacy import Shredded, Vault, VaultError, mask_name, mask_number, mask_phone
 from kiosk.privacy.files import SealedFiles
+from kiosk.privacy.store import Folder
 
 VAULT = Vault(bytes(range(32)))
 
@@ -63,7 +64,7 @@ def test_the_master_key_is_made_once_and_private(tmp_path: Path) -> None:
 
 
 def test_files_are_sealed_and_destroyed(tmp_path: Path) -> None:
-    files, key = SealedFiles(tmp_path, VAULT), VAULT.new_key("K1")
+    files, key = SealedFiles(Folder(tmp_path), VAULT), VAULT.new_key("K1")
     digest = files.put(key, "K1", b"picture of an ID card")
     assert files.put(key, "K1", b"picture of an ID card") == digest
     assert all(b"picture" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

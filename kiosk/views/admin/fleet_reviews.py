@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import flash, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from kiosk.db import db, write
 from kiosk.fleet import commands, dossiers, overview
-from kiosk.fleet.dossiers import Dossier
+from kiosk.fleet.dossiers import Dossier, Review
 from kiosk.privacy import VaultError
+from kiosk.privacy.store import StoreError
 from kiosk.views.admin.fleet import hall_name, my_hall
 from kiosk.views.admin.fleet_orders import dossier_of, order_of
 from kiosk.views.clerk import texts
@@ -19,6 +22,7 @@ from kiosk.views.clerk.signing import refused
 from kiosk.views.frame import house
 from kiosk.views.language import gettext as _
 
+log = logging.getLogger("kiosk.fleet")
 CENTRE = ("centre",)
 
 
@@ -34,11 +38,12 @@ def fleet_review(number: str) -> str | Response:
     if order.review != "waiting" or dossier is None or dossier.review is None:
         flash(_("业务单的材料还没有传到，或已不在审核中。"), "bad")
         return redirect(url_for(".fleet_reviews"), 303)
-    name = me().name
+    name, present = me().name, _present(number, dossier.review)
     with write() as session:
         body = {"clerk": name, "reason": "review", "level": dossier.review.level, "order": number}
         house().log(session, "personal.shown", body)
-    present = {one.digest for one in dossier.review.pictures if house().files.has(number, one.digest)}
+        if len(present) < len({one.digest for one in dossier.review.pictures}):
+            dossiers.ask_again(session, number)
     return render_template(
         "admin/fleet_review.html",
         order=order_of(number),
@@ -47,6 +52,15 @@ def fleet_review(number: str) -> str | Response:
         present=present,
         reasons=REASONS,
     )
+
+
+def _present(number: str, review: Review) -> set[str]:
+    """The pictures that can be shown now."""
+    try:
+        return {one.digest for one in review.pictures if house().files.has(number, one.digest)}
+    except StoreError as error:
+        log.warning("the object store: %s", error)
+        return set()
 
 
 @page("/fleet/reviews/<number>/picture/<digest>", "reviewer", places=CENTRE)
@@ -59,7 +73,7 @@ def fleet_picture(number: str, digest: str) -> Response:
         raise NotFound
     try:
         content = house().files.get(row.wrapped_key, number, digest)
-    except VaultError as error:
+    except (VaultError, StoreError) as error:
         raise NotFound from error
     return Response(content, mimetype="image/jpeg" if content[:2] == b"\xff\xd8" else "image/png")
 

@@ -1,0 +1,93 @@
+"""The staff's pages in a real browser: none is wider than the screen of a kiosk (both ways up), a desktop, a phone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page
+from werkzeug.serving import make_server
+
+from kiosk.db import write
+from tests.browser.conftest import browser
+from tests.clerk.staff import PASSWORD, Member, house_of, make, open_order, order_row
+
+__all__ = ["browser"]
+pytestmark = pytest.mark.browser
+
+SCREENS = {"portrait": (1080, 1920), "landscape": (1920, 1080), "desktop": (1280, 800), "phone": (390, 844)}
+WIDE = """() => {
+  const wrong = [], width = document.documentElement.clientWidth;
+  for (const box of [document.documentElement, document.body, document.getElementById('main')]) {
+    if (box.scrollWidth > box.clientWidth) wrong.push(`${box.tagName} ${box.scrollWidth} > ${box.clientWidth}`);
+  }
+  if (parseFloat(getComputedStyle(document.body, '::before').right) < 0) wrong.push('the ornament hangs over the edge');
+  for (const element of document.querySelectorAll('body *')) {
+    if (element.closest('.skip, .rail, .rows, .diff, .hidden, [hidden]')) continue;
+    const box = element.getBoundingClientRect();
+    if (box.width && box.height && (box.right > width + 1 || box.left < -1)) {
+      const said = (element.innerText || '').slice(0, 20);
+      wrong.push(`${element.tagName}.${element.className} "${said}" ${box.left}..${box.right}`);
+    }
+  }
+  return wrong;
+}"""
+
+
+@pytest.fixture
+def served(app: Flask) -> Iterator[str]:
+    app.config["WTF_CSRF_ENABLED"] = True
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def chief(app: Flask) -> Member:
+    """Somebody who may open everything, and something to see on every page."""
+    number = open_order(app)
+    with app.app_context(), write() as session:
+        order = order_row(number)
+        house_of(app).task(session, "refund_failed", {"error": "gateway_refused"}, order)
+        house_of(app).task(session, "review", {}, order)
+    return make(app, "a.chief", "clerk", "reviewer", "finance", "admin", "auditor")
+
+
+def sign_in(page: Page, base: str, place: str, member: Member) -> None:
+    page.goto(f"{base}/{place}/sign-in")
+    page.fill("[name=name]", member.name)
+    page.fill("[name=password]", PASSWORD)
+    page.fill("[name=code]", member.code())
+    page.click("main button.go")
+    page.wait_for_url(f"{base}/{place}/")
+
+
+@pytest.mark.parametrize("place", ["clerk", "admin"])
+def test_no_page_is_wider_than_the_screen(app: Flask, served: str, browser: Browser, chief: Member, place: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    sign_in(page, served, place, chief)
+    seen: set[str] = set()
+    todo, wrong = [f"/{place}/"], []
+    names = ("portrait", "landscape") if place == "clerk" else ("desktop", "phone")
+    while todo and len(seen) < 40:
+        path = todo.pop()
+        if path in seen or ".csv" in path:
+            continue
+        seen.add(path)
+        page.goto(served + path)
+        todo += page.eval_on_selector_all(f"a[href^='/{place}/']", "all => all.map(one => one.getAttribute('href'))")
+        for name in names:
+            width, height = SCREENS[name]
+            page.set_viewport_size({"width": width, "height": height})
+            wrong += [f"{path} {name}: {one}" for one in page.evaluate(WIDE)]
+    context.close()
+    assert len(seen) > 8
+    assert not wrong, "\n".join(wrong)
