@@ -20,8 +20,9 @@ from typing import Any
 
 from bench.fleet_load import load
 from bench.fleet_pages import pages
-from kiosk.fleet.postgres import Cluster
+from kiosk.fleet.postgres import SWIFT, Cluster
 
+MEMORY = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 MOST = 1.5  # times the p95 at 10,000 orders
 
 
@@ -41,10 +42,11 @@ def main() -> int:
     found: dict[str, Any] = {}
     began = time.monotonic()
     try:
-        with Cluster(folder / "c", {"shared_buffers": "512MB", "max_wal_size": "4GB"}) as cluster:
-            if options.part != "pages":
+        if options.part != "pages":
+            with Cluster(folder / "l", MEMORY) as cluster:
                 found["load"] = load(cluster, folder, options.kiosks, options.requests)
-            if options.part != "load":
+        if options.part != "load":
+            with Cluster(folder / "p", MEMORY | SWIFT) as cluster:  # what only reads needs no durability
                 found["pages"] = pages(cluster, folder, options.few, options.many, options.rounds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,7 @@ PLANS = [
     pytest.param(Plan(4, 40, kills=12, together=1, every=0.2, patience=120), id="small"),
     pytest.param(
         Plan(20, 500, kills=200, together=12, every=1.0, patience=1500),
-        id="whole",
+        id="twenty",
         marks=[pytest.mark.long, pytest.mark.timeout(2400)],
     ),
 ]
@@ -72,6 +72,7 @@ def test_none_lost_none_doubled(centre: Flask, empty_home: Path, database: str, 
     assert attack.kills["centre"] > 1
     assert line.breaks > plan.kiosks
     judge(centre, homes, plan.orders)
+    print(f"kills: {attack.kills}, breaks of the line: {line.breaks}")
 
 
 def started(target: object, *words: object) -> drill.BaseProcess:
