@@ -48,7 +48,7 @@ def fleet_orders() -> str:
     found = overview.orders(
         db.session(), house().vault, my_hall(), state=state, kiosk=kiosk, before=args.get("before", "")[:90]
     )
-    return render_template("admin/fleet_orders.html", found=found, kind="number", text="", state=state, kiosk=kiosk)
+    return _list(found, "number", "", state=state, kiosk=kiosk)
 
 
 @page("/fleet/orders", *ALL, places=CENTRE, post=True)
@@ -57,7 +57,17 @@ def find_fleet_orders() -> str:
     form = request.form
     kind, text, before = form.get("kind", "number"), form.get("text", "")[:80], form.get("before", "")[:90]
     found = overview.orders(db.session(), house().vault, my_hall(), kind, text, before=before)
-    return render_template("admin/fleet_orders.html", found=found, kind=kind, text=text, state="", kiosk="")
+    return _list(found, kind, text)
+
+
+def _list(found: overview.Listed, kind: str, text: str, state: str = "", kiosk: str = "") -> str:
+    facts = {"found": found, "kind": kind, "text": text, "state": state, "kiosk": kiosk}
+    return render_template("admin/fleet_orders.html", **facts, named=named)
+
+
+def named(scheme: str, service: str, kind: str) -> str:
+    """What an order is about, in the words of the catalogue in force."""
+    return service_name(f"{scheme}/{service}/{kind}")
 
 
 def _draw(order: FleetOrder, shown: bool) -> str:

@@ -14,7 +14,7 @@ from kiosk.fleet.dossiers import Dossier, Review
 from kiosk.privacy import VaultError
 from kiosk.privacy.store import StoreError
 from kiosk.views.admin.fleet import hall_name, my_hall
-from kiosk.views.admin.fleet_orders import dossier_of, order_of
+from kiosk.views.admin.fleet_orders import dossier_of, named, order_of
 from kiosk.views.clerk import texts
 from kiosk.views.clerk.guard import me, page
 from kiosk.views.clerk.reviews import REASONS
@@ -29,7 +29,7 @@ CENTRE = ("centre",)
 @page("/fleet/reviews", "reviewer", places=CENTRE)
 def fleet_reviews() -> str:
     rows = overview.in_review(db.session(), my_hall())
-    return render_template("admin/fleet_reviews.html", rows=rows, hall_name=hall_name)
+    return render_template("admin/fleet_reviews.html", rows=rows, hall_name=hall_name, named=named)
 
 
 @page("/fleet/reviews/<number>", "reviewer", places=CENTRE)
