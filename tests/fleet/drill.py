@@ -33,6 +33,7 @@ from kiosk.privacy import Vault
 from kiosk.privacy.files import SealedFiles
 from kiosk.privacy.store import Folder
 from kiosk.worker.uplink import Uplink
+from tests.running import eventually
 
 WAY = ("id_card", "form", "materials", "check")
 STATES = (State.PAYING, State.PAID, State.WRITING, State.DONE)
@@ -162,7 +163,8 @@ class BadLine:
 class Attack:
     """Kills one process after the other, at random moments, until told to stop; each is started again.
 
-    ``serves`` says whether the centre answers: it is not killed again before it has, or nothing would ever come to it.
+    Every sixth time it is the centre. ``serves`` says whether that answers: it is not killed again before it has, or
+    nothing would ever come to it.
     """
 
     starts: dict[str, Callable[[], BaseProcess]]
@@ -178,8 +180,11 @@ class Attack:
     def strike(self) -> None:
         """Wait a little, kill one, start it again."""
         time.sleep(self.chance.uniform(0, self.pause))
-        centre = self.chance.random() < 0.15 and self.serves()
-        self._kill("centre" if centre else self.chance.choice(sorted(set(self.living) - {"centre"})))
+        if sum(self.kills.values()) % 6 == 5:
+            eventually(self.serves, 60)
+            self._kill("centre")
+        else:
+            self._kill(self.chance.choice(sorted(set(self.living) - {"centre"})))
 
     def strike_all(self) -> None:
         """As when the power of the whole town fails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from kiosk.db import db, write
+from kiosk.db import db, now, write
 from kiosk.fleet import commands, dossiers
 from kiosk.fleet.line import Cut, Line
 from kiosk.fleet.models import FleetCommand, FleetDossier, FleetOrder
@@ -240,9 +241,11 @@ def test_dossiers_are_shredded_after_their_time(centre: Flask, stations: Station
     number, picture = waits_for_review(one)
     one.push()
     one.push()
+    one.move(number, "writing", "done")
+    one.push()
     with centre.app_context(), write() as session:
-        row = session.get_one(FleetDossier, number)
-        row.at = row.at.replace(year=row.at.year - 1)
+        order = session.query(FleetOrder).filter_by(number=number).one()
+        order.changed_at = session.get_one(FleetDossier, number).at = now() - dt.timedelta(days=31)
     runner = centre.test_cli_runner()
     assert "shredded 1 dossiers" in runner.invoke(args=["fleet", "shred", "--days", "30"]).output
     with centre.app_context():

@@ -300,6 +300,7 @@ EVENTS = {
     "clerk.added": _l("新建账号"),
     "clerk.reset": _l("重设账号"),
     "clerk.disabled": _l("停用账号"),
+    "clerk.enabled": _l("启用账号"),
     "clerk.revoked": _l("撤销登录"),
     "centre.command": _l("执行中心的指令"),
     "catalogue.refused": _l("方案被退回"),
