@@ -166,6 +166,7 @@ class FleetFigure(Base):
     """One figure of one hall and Beijing day, counted as the events come in, so that reports never read the orders."""
 
     __tablename__ = "fleet_figure"
+    __table_args__ = (Index("ix_fleet_figure_day", "day"),)
 
     hall: Mapped[str] = mapped_column(String(40), primary_key=True)
     day: Mapped[dt.date] = mapped_column(Date, primary_key=True)

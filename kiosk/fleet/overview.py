@@ -101,6 +101,7 @@ def faults(session: Session, kiosk: str) -> Sequence[FleetFault]:
 
 # -- orders ---------------------------------------------------------------------------------------
 
+FOUND = 2000  # orders of one person, unit, phone or name that a search looks at
 NEWEST = (FleetOrder.day.desc(), FleetOrder.opened_at.desc(), FleetOrder.number.desc())
 
 
@@ -135,7 +136,7 @@ def orders(
     """Newest first. A name, number or phone must be given whole: the index is blind."""
     query: Select[FleetOrder] = select(FleetOrder).order_by(*NEWEST).limit(PAGE + 1)
     if text.strip():
-        query = query.where(_condition(vault, kind, text.strip()))
+        query = query.where(_condition(session, vault, kind, text.strip()))
     for column, value in ((FleetOrder.hall, hall), (FleetOrder.state, state), (FleetOrder.kiosk, kiosk)):
         if value:
             query = query.where(column == value)
@@ -145,10 +146,13 @@ def orders(
     return Listed(rows[:PAGE], _key(rows[PAGE - 1]) if len(rows) > PAGE else "")
 
 
-def _condition(vault: Vault, kind: str, text: str) -> ColumnElement[bool]:
+def _condition(session: Session, vault: Vault, kind: str, text: str) -> ColumnElement[bool]:
     def among(*pairs: tuple[str, str]) -> ColumnElement[bool]:
-        keys = select(FleetKey.number).where(tuple_(FleetKey.kind, FleetKey.value).in_(pairs))
-        return FleetOrder.number.in_(keys)
+        """The numbers first, then their days: so only the months they are in are opened, each by its primary key."""
+        keys = select(FleetKey.number).where(tuple_(FleetKey.kind, FleetKey.value).in_(pairs)).limit(FOUND)
+        numbers = session.scalars(keys).all()
+        days = {day for number in numbers if (day := day_of(number))}
+        return FleetOrder.day.in_(days) & FleetOrder.number.in_(numbers)
 
     match kind:
         case "name":
