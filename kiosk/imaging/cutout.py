@@ -52,7 +52,7 @@ def in_picture(
     x1, y1 = (int(v) for v in np.minimum(np.ceil(seen.max(axis=0)), (width, height)))
     if x1 - x0 < 2 or y1 - y0 < 2:
         return np.zeros((1, 1), np.uint8), (x0, y0)
-    part = np.asarray(frame.picture.image.crop((x0, y0, x1, y1)))
+    part = np.ascontiguousarray(frame.picture.rgb[y0:y1, x0:x1])
     scale = frame.px_mm((left + right) / 2, (top + bottom) / 2)
     ink = optics.absorption(part, optics.paper(part, max(4, round(scale)), 7))
     keep: Pixels = np.zeros(part.shape[:2], np.uint8)

@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from kiosk.imaging.inspector import Inspector
 from kiosk.imaging.pictures import decode
@@ -119,3 +119,18 @@ def test_a_blank_or_noisy_picture_has_no_seal(noise: int) -> None:
     for family in ("unit", "personal"):
         verdict = Inspector().seal(encoded(Image.fromarray(page)), family, 150)
         assert not verdict.accepted
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_every_exif_rotation_is_the_librarys(turn: int) -> None:
+    odd = Image.fromarray(np.random.default_rng(5).integers(0, 256, (90, 70, 3), dtype=np.uint8)).resize((700, 900))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    data = encoded(odd, "JPEG", exif=exif, quality=95)
+    with Image.open(io.BytesIO(data)) as image:
+        right = np.asarray(ImageOps.exif_transpose(image))
+    assert np.abs(decode(data).rgb.astype(int) - right).max() <= 2
+
+
+def test_an_odd_but_whole_jpeg_is_taken() -> None:
+    assert (decode(JPEG + b"left over").rgb == decode(JPEG).rgb).all()
