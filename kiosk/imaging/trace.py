@@ -1,13 +1,16 @@
 """Pale traces where the ink ends: there the pen or the pad ran dry, and a part of the mark is missing.
 
 Two looks. The fine one sees thin traces that are just above the paper's grain. The smooth one averages the grain away
-and sees even a tenth of the ink's strength, if nothing like it (a watermark, a shadow) lies elsewhere in the box.
+and sees a twentieth of the ink's strength, if it does not go on away from the ink as a watermark or a crease does.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.imaging import optics
 from kiosk.imaging.frame import WORK
@@ -17,8 +20,11 @@ from kiosk.imaging.strokes import Marks
 REACH = 9  # mm around the ink in which the fine look sees
 RIM = 14  # pixels along the window's sides where the box's own rules lie
 HALF = WORK / 2
-FARTHEST = 25.0  # mm from the ink; a shadow reaches farther
-LARGEST = 1.5  # times the ink that is left
+NEAR = 14.0  # mm around the ink in which the smooth look counts
+JOIN = 2.5  # mm between strokes of one trace
+CLUTTER = 15.0  # mm; what is longer is a crease or a watermark, not the paper's unrest
+PALEST = 0.25  # of the ink; a stroke of more ink is written
+LARGEST = 1.0  # times the ink that is left
 
 
 def fine(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
@@ -47,33 +53,59 @@ def fine(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
 
 
 def smooth(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
-    """Square millimetres of pale strokes that begin at the own ink, none if there are as many others; their mask."""
+    """Square millimetres of pale strokes that begin at the own ink, beyond what clutter would lay there; their mask.
+
+    Strokes are joined over ``JOIN`` mm: a watermark or a crease then goes on far from the ink and does not count.
+    """
     solid = float(np.percentile(marks.strong[own > 0], 75))
-    half = cv2.GaussianBlur(_half(marks.strong), (3, 3), 0.6)
-    thin = cv2.morphologyEx(half, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8))
-    bold = cv2.bitwise_and(marks.own, cv2.threshold(marks.strong, 0.35 * solid, 255, cv2.THRESH_BINARY)[1])
-    away = cv2.dilate(_inked(cv2.bitwise_or(cv2.bitwise_or(bold, marks.text), marks.rules)), np.ones((5, 5), np.uint8))
-    pale = cv2.inRange(thin, round(max(5.0, 0.035 * solid)), int(0.4 * solid))
-    pale = cv2.bitwise_and(pale, cv2.bitwise_not(away))
+    bold = cv2.bitwise_and(marks.own, _over(marks.strong, 0.35 * solid))
+    ink, pale = _inked(bold), _strokes(marks, solid)
+    x, y, wide, high = cv2.boundingRect(ink)
+    reach = round(NEAR * HALF)
+    near = np.zeros_like(pale)
+    near[max(0, y - reach) : y + high + reach, max(0, x - reach) : x + wide + reach] = 255
+    side = round(JOIN * HALF) | 1
+    count, labels, stats = optics.clusters(cv2.dilate(pale, np.ones((side, side), np.uint8)))
+
+    def areas(where: Pixels) -> NDArray[Any]:
+        out: NDArray[Any] = np.bincount(labels[cv2.bitwise_and(pale, where) > 0], minlength=count) / HALF**2
+        return out
+
+    everywhere, inside = areas(pale), areas(near)
+    begins = areas(cv2.dilate(ink, np.ones((9, 9), np.uint8))) > 0.12
+    kept = begins & (inside > 0.85 * everywhere)
+    short = np.maximum(stats[:, 2], stats[:, 3]) < CLUTTER * HALF
+    clutter = float(everywhere[short & (inside < 0.15 * everywhere)].sum())
+    held = float(everywhere[kept].sum())
+    beside = cv2.countNonZero(near)
+    excess = held - clutter * beside / max(1, near.size - beside)
+    if excess <= 0 or held > LARGEST * cv2.countNonZero(bold) / WORK**2:
+        return 0.0, np.zeros_like(own)
+    mask = pale * kept[labels].astype(np.uint8)
+    full: Pixels = cv2.resize(mask, (own.shape[1], own.shape[0]), interpolation=cv2.INTER_NEAREST)
+    return excess, full
+
+
+def _strokes(marks: Marks, solid: float) -> Pixels:
+    """Pale thin strokes at half size, off all that is dark; specks left out."""
+    thin = cv2.GaussianBlur(_half(marks.strong), (3, 3), 0.6)
+    thin = cv2.morphologyEx(thin, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8))
+    dark = cv2.bitwise_or(cv2.bitwise_or(_over(marks.strong, 0.4 * solid), marks.text), marks.rules)
+    pale = cv2.inRange(thin, round(max(5.0, 0.035 * solid)), int(PALEST * solid))
+    pale = cv2.bitwise_and(pale, cv2.bitwise_not(cv2.dilate(_inked(dark), np.ones((5, 5), np.uint8))))
     rim = round(0.75 * RIM)
     pale[:rim] = pale[-rim:] = pale[:, :rim] = pale[:, -rim:] = 0
-    ink = _inked(bold)
     count, labels, stats = optics.clusters(cv2.dilate(pale, np.ones((3, 3), np.uint8)))
     area = np.bincount(labels[pale > 0], minlength=count) / HALF**2
-    beside = cv2.bitwise_and(pale, cv2.dilate(ink, np.ones((9, 9), np.uint8)))
-    begins = np.bincount(labels[beside > 0], minlength=count) / HALF**2 > 0.12
-    strokes = (area > 0.5) & (np.maximum(stats[:, 2], stats[:, 3]) > 2.2 * HALF)
-    strokes[0] = False
-    held, beyond = float(area[strokes & begins].sum()), float(area[strokes & ~begins].sum())
-    kept = pale * (strokes & begins)[labels].astype(np.uint8)
-    nothing = np.zeros_like(own)
-    if held == 0 or beyond > 0.9 * held or held > LARGEST * cv2.countNonZero(bold) / WORK**2:
-        return 0.0, nothing
-    far = cv2.distanceTransform(cv2.bitwise_not(ink), cv2.DIST_L2, 3)[kept > 0]
-    if float(np.percentile(far, 90)) > FARTHEST * HALF:
-        return 0.0, nothing
-    full: Pixels = cv2.resize(kept, (own.shape[1], own.shape[0]), interpolation=cv2.INTER_NEAREST)
-    return held, full
+    keep = (area > 0.5) & (np.maximum(stats[:, 2], stats[:, 3]) > 2.2 * HALF)
+    keep[0] = False
+    out: Pixels = pale * keep[labels].astype(np.uint8)
+    return out
+
+
+def _over(one: Pixels, least: float) -> Pixels:
+    out: Pixels = cv2.threshold(one, least, 255, cv2.THRESH_BINARY)[1]
+    return out
 
 
 def _half(one: Pixels) -> Pixels:
