@@ -77,7 +77,7 @@ def _ring(
     own = double.own_ink(ink, found)
     double.doubled(found, double.seen_only(frame, own, left, top), fine)
     double.twin(found, own, fine)
-    foreign.foreign(found, ink, fine, cell, (left, top), page)
+    foreign.foreign(found, ink, fine, cell, (left, top), frame)
     _others(found, page, cell)
     found.measures["aspect"], found.measures["stray"] = outline.ellipse(mask)
     _settle(found, fine)
@@ -197,7 +197,8 @@ def _settle(found: Finding, fine: Circle) -> None:
     oval = m["aspect"] < 1 - OUT_OF_ROUND and m["stray"] < 0.016 and m["twin"] < 0.45 and not cropped
     apart = m["other_mm2"] > 6 and m["other_mm"] > 1.5 * found.radius + 9
     far = m["other_mm2"] > 90 and m["twin"] < 0.55
-    ghost = m["twin"] > 0.55 or (m["ghost"] > 0.45 and not far) or (m["ghost"] > GHOST and not apart)
+    longer = m["aspect"] < 0.993  # print along the rim makes a lone ring look like two
+    ghost = (m["twin"] > 0.55 and longer) or (m["ghost"] > 0.45 and not far) or (m["ghost"] > GHOST and not apart)
     ghost = ghost and not cropped and not oval
     if m["density"] < (0.25 if Label.NOT_RED in d else FAINT):
         d.add(Label.FAINT)

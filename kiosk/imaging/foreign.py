@@ -5,15 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from kiosk.imaging import spots
-from kiosk.imaging.boxes import Cell, Layout
+from kiosk.imaging import double, spots
+from kiosk.imaging.boxes import Cell
 from kiosk.imaging.circle import Circle
 from kiosk.imaging.finding import FINE, Finding
+from kiosk.imaging.frame import Frame
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.verdict import Label
 
 
-def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple[float, float], page: Layout) -> None:
+def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple[float, float], frame: Frame) -> None:
     """Print and lines under the seal: ink that stops red light, in the disc, off the box's own rules."""
     found.measures["text_mm2"] = found.measures["line_mm"] = 0.0
     if Label.NOT_RED in found.defects:
@@ -28,7 +29,7 @@ def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple
     near, far = 0.7, 1.7
     free = (x > cell.left + near) & (x < cell.right - near) & (y > cell.top + near) & (y < cell.bottom - near)
     beyond = (x < cell.left - far) | (x > cell.right + far) | (y < cell.top - far) | (y > cell.bottom + far)
-    dark = cv2.bitwise_and(dark, disc)
+    dark = double.seen_only(frame, cv2.bitwise_and(dark, disc), *origin)
     dark[~(free | beyond)] = 0
     lines, straight, rest = separate(dark, FINE)
     text = cv2.countNonZero(rest) / FINE**2

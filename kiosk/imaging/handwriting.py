@@ -23,9 +23,12 @@ BLUR_MM = 0.19
 NO_WORDS_MM = 0.3  # so out of focus, a stroke cannot be told from a word
 PALE_MM2 = 1.8
 TRACE_MM2 = 2.0
+HALO = 11
+REMAINS, REMAINS_MM2 = 45, 25.0
 EDGE_MM = 0.7  # nearer to the picture's own edge, a part is beyond it
 PARTNERS = 0.945
 PALER = 0.024
+LONGER = 1.04
 PALER_SEAL = 0.036  # patches of less ink are paler, too
 
 
@@ -33,13 +36,7 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     """Judge what a person put into the box; None if nothing is there."""
     if not frame.paper:
         cell, _lines = boxes.split_by_line(page, cell)
-    marks = strokes.split(page, cell, frame.valid)
-    own = _main(marks)
-    if own is None:
-        marks = strokes.split(page, cell, frame.valid, FAINT_GAIN)
-        own = _main(marks, 4.0)
-        if own is not None and not marks.coloured and _watermark(page, marks, own):
-            own = None
+    marks, own, faint = _look(frame, page, cell)
     if own is None:
         return None
     found = Finding()
@@ -49,7 +46,7 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     found.size = (box[2] - box[0], box[3] - box[1])
     found.x, found.y = left + found.size[0] / 2, top + found.size[1] / 2
     found.radius = max(found.size) / 2
-    found.measures["coloured"] = float(marks.red)
+    found.measures["coloured"], found.measures["strengthened"] = float(marks.red), float(faint)
     _place(found, frame, cell, (left, top))
     _print_under(found, marks, own)
     _ink(found, frame, (left, top))
@@ -63,12 +60,33 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     return found
 
 
+def _look(frame: Frame, page: Layout, cell: Cell) -> tuple[Marks, Pixels | None, bool]:
+    """The box split up, the own ink if there is any, and whether it had to be strengthened to be seen."""
+    marks = strokes.split(page, cell, frame.valid)
+    own = _main(marks)
+    if own is not None and not _remains(marks, own):
+        return marks, own, False
+    printed = cv2.dilate(cv2.bitwise_or(marks.text, marks.rules), np.ones((HALO, HALO), np.uint8))
+    marks = strokes.split(page, cell, frame.valid, FAINT_GAIN)
+    marks.own = cv2.bitwise_and(marks.own, cv2.bitwise_not(printed))  # strengthened, print has a rim like faint ink
+    own = _main(marks, 4.0)
+    if own is not None and not marks.coloured and _watermark(page, marks, own):
+        own = None
+    return marks, own, True
+
+
 def _watermark(page: Layout, marks: Marks, own: Pixels) -> bool:
     """True if what was found is paler than even faint ink is, or broader than a pen writes."""
     x, y = round(marks.left * WORK), round(marks.top * WORK)
     strong = page.ink[y : y + own.shape[0], x : x + own.shape[1]].max(axis=2)[own > 0]
     far = cv2.distanceTransform(own, cv2.DIST_L2, 3)[own > 0]
     return float(np.percentile(strong, 90)) < 28 or float(np.percentile(far, 95)) > 0.75 * WORK
+
+
+def _remains(marks: Marks, own: Pixels) -> bool:
+    """True for pale specks without colour: what is left of a watermark or a shadow once print was taken away."""
+    little = cv2.countNonZero(own) < REMAINS_MM2 * WORK**2
+    return little and not marks.coloured and float(np.percentile(marks.strong[own > 0], 90)) < REMAINS
 
 
 def _main(marks: Marks, least_mm2: float = 2.0) -> Pixels | None:
@@ -235,6 +253,9 @@ def _pale(found: Finding, marks: Marks, own: Pixels) -> None:
 def _repeated(m: dict[str, float]) -> bool:
     """A double strike: nearly all ink has its partner, and the copy is paler than the first strike."""
     turned = m["partners"] > 0.87 and m["partners"] - m["chance"] > 0.15 and m["paler"] > 0.06
+    longer = LONGER < m.get("long", 1.0) < 1.3 and m["missing"] < 0.06 and m["border_mm"] > BORDER_MM
+    if longer and m["partners"] > 0.98 and m["chance"] > 0.94:
+        return True  # all sides are there and the lines run into each other, yet it is no square: as dark both times
     least = PALER_SEAL + 0.6 * max(0.0, m["chance"] - 0.9) if m["coloured"] else PALER
     return (m["partners"] > PARTNERS and m["paler"] > least) or turned
 
@@ -252,7 +273,7 @@ def _settle(found: Finding) -> None:
         d.add(Label.BLURRED)
         if m["blur_mm"] > NO_WORDS_MM:
             d -= {Label.OVER_TEXT, Label.OVER_LINE}
-    if m["density"] < (0.22 if Label.BLURRED in d else FAINT):
+    if m["strengthened"] or m["density"] < (0.22 if Label.BLURRED in d else FAINT):
         d.add(Label.FAINT)
     if m["marks"] > 1 and m["coloured"]:
         d.add(Label.TWO_SEALS)
