@@ -28,6 +28,8 @@ MISSING = 0.055
 BLUR_MM = 0.185
 GHOST = 0.22
 OUT_OF_ROUND = 0.045
+STRAY = 0.0045
+TWICE = 0.88  # width over length of the widest double strike
 
 
 def judge(frame: Frame, page: Layout, cell: Cell, lines: list[tuple[str, float]]) -> Finding | None:
@@ -194,11 +196,12 @@ def _settle(found: Finding, fine: Circle) -> None:
     """From measures to labels; a fault that another one explains is not told twice."""
     m, d = found.measures, found.defects
     cropped = m["inside_px"] < -1.5
-    oval = m["aspect"] < 1 - OUT_OF_ROUND and m["stray"] < 0.016 and m["twin"] < 0.45 and not cropped
+    ellipse = m["stray"] < STRAY  # the outline of two rings side by side strays from one
+    oval = m["aspect"] < 1 - OUT_OF_ROUND and ellipse and (m["twin"] < 0.45 or m["aspect"] < TWICE) and not cropped
     apart = m["other_mm2"] > 6 and m["other_mm"] > 1.5 * found.radius + 9
+    two = TWICE < m["aspect"] < 0.993  # print along the rim also makes a lone ring look like two, but no longer
     far = m["other_mm2"] > 90 and m["twin"] < 0.55
-    longer = m["aspect"] < 0.993  # print along the rim makes a lone ring look like two
-    ghost = (m["twin"] > 0.55 and longer) or (m["ghost"] > 0.45 and not far) or (m["ghost"] > GHOST and not apart)
+    ghost = (m["twin"] > 0.55 and two) or (m["ghost"] > 0.45 and not far) or (m["ghost"] > GHOST and not (apart or far))
     ghost = ghost and not cropped and not oval
     if m["density"] < (0.25 if Label.NOT_RED in d else FAINT):
         d.add(Label.FAINT)
