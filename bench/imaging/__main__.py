@@ -36,7 +36,7 @@ AIMS = {
 BUDGET_MS = {"scan": 150, "photo": 400}
 
 
-def overlap(verdict: SealVerdict, truth: Drawn) -> float:
+def overlap(verdict: SealVerdict, truth: Drawn | capture.Picture) -> float:
     """Intersection over union of the two masks at half coverage."""
     assert verdict.alpha is not None
     placed = []

@@ -19,6 +19,7 @@ WORK = 150 / 25.4  # pixels per mm of the working frame: half of a 300-dpi scan,
 A4 = (210.0, 297.0)
 LARGEST = 440.0  # mm, no scanner's glass is longer: such a resolution is not believed
 LETTER = 215.9  # mm, the width of most flat-bed scanners
+BEDS = (279.4, 297.0, 355.6)  # mm, their lengths
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,19 @@ def frame(decoded: Decoded, dpi: float | None) -> Frame:
     if sure and scale:
         return _from_scan(decoded, scale)
     corners = find_sheet(decoded)
-    if corners is not None and (scale is None or whole(corners, decoded)):
+    if corners is not None and (whole(corners, decoded) or (scale is None and not _fills(corners, decoded))):
         return _from_corners(decoded, corners)
     if scale is None:
         scale = 25.4 * max(decoded.width, decoded.height) / A4[1]
     return _from_scan(decoded, scale)
+
+
+def _fills(corners: NDArray[Any], decoded: Decoded) -> bool:
+    """True if the sheet's corners are the picture's own: a scan of unknown resolution, to be stretched in no way."""
+    width, height = decoded.width, decoded.height
+    own = np.array([[0, 0], [width, 0], [width, height], [0, height]])
+    apart = np.linalg.norm(corners[:, None] - own[None], axis=2).min(axis=0)
+    return bool(apart.max() < 0.02 * max(width, height))
 
 
 def scan_dpi(decoded: Decoded, dpi: float | None) -> float | None:
@@ -104,6 +113,8 @@ def _scale(decoded: Decoded) -> tuple[float | None, bool]:
             return decoded.dpi, False
     for common in (100, 150, 200, 240, 300, 400, 600):
         if abs(wide / common * 25.4 - A4[0]) < 1.2 and abs(high / common * 25.4 - A4[1]) < 1.8:
+            return float(common), True
+        if abs(wide / common * 25.4 - LETTER) < 0.4 and any(abs(high / common * 25.4 - bed) < 0.8 for bed in BEDS):
             return float(common), True
     if abs(high / wide - A4[1] / A4[0]) < 0.006:
         return 25.4 * high / A4[1], False

@@ -113,3 +113,17 @@ def test_a_signature_is_accepted(draw: Draw, inspector: Inspector) -> None:
 def test_a_family_that_does_not_exist(inspector: Inspector) -> None:
     with pytest.raises(ValueError, match="family"):
         inspector.seal(b"", "dragon")
+
+
+@pytest.mark.parametrize("size", [(2550, 3508), (2550, 3300), (2296, 2970)])
+def test_a_scan_of_a_whole_glass_that_tells_no_resolution(draw: Draw, size: tuple[int, int]) -> None:
+    picture = draw("good")
+    glass = Image.new("RGB", (2550, size[1] if size[0] == 2550 else 3300), (236, 236, 232))
+    with Image.open(io.BytesIO(picture.data)) as scan:
+        glass.paste(scan.convert("RGB"), (0, 0))
+    out = io.BytesIO()
+    glass.resize(size).save(out, "JPEG", quality=92)
+    verdict = check(out.getvalue(), "unit", None, cut=False, mark=False)
+    assert verdict.accepted
+    if size[0] == 2550:  # 300 dpi, as scanners of this glass have it; the odd size tells no scale
+        assert verdict.diameter_mm == pytest.approx(picture.page.diameter_mm, abs=0.12)
