@@ -12,9 +12,8 @@ from tests.running import LINE, Running, eventually
 pytestmark = [pytest.mark.xdist_group("refusals"), pytest.mark.timeout(240)]
 
 
-@pytest.fixture
-def customer(kiosk: Running) -> Iterator[Customer]:
-    """Somebody who has just come; whatever the one before left lying about is put away."""
+def tidy(kiosk: Running) -> None:
+    """Whatever the one before left lying about is put away, and every device works."""
     for name in kiosk.control("ukeys")["inserted"]:
         kiosk.control("ukeys", "remove", name=name)
     kiosk.control("id_reader", "lift")
@@ -23,9 +22,37 @@ def customer(kiosk: Running) -> Iterator[Customer]:
     kiosk.control("gateways", "down", down=False)
     kiosk.control("pos", "plug")
     eventually(lambda: "收不了款" not in LINE.get(kiosk.base).text)
+
+
+@pytest.fixture
+def customer(kiosk: Running) -> Iterator[Customer]:
+    """Somebody who has just come."""
+    tidy(kiosk)
     somebody = kiosk.customer()
     yield somebody
     somebody.close()
+
+
+@pytest.fixture(scope="module")
+def patient(kiosk: Running) -> Customer:
+    """Somebody who stands there for all the tests that want everything read and filled in."""
+    return kiosk.customer()
+
+
+@pytest.fixture
+def ready(kiosk: Running, patient: Customer) -> Customer:
+    """The patient one, at the last page before paying, with his UKey in."""
+    tidy(kiosk)
+    patient.get("/pay")
+    if ("action", "back") in patient.page.buttons:
+        patient.post("/pay", {"action": "back"})
+        patient.get("/o/check")
+    if patient.path == "/o/check":
+        kiosk.control("ukeys", "insert", name="unit-a")
+    else:
+        patient.start("yiyang", "renew", "unit", "unit-a")
+        patient.go_on(until="check")
+    return patient
 
 
 def said(customer: Customer, path: str = "") -> str:
@@ -146,55 +173,59 @@ def test_a_card_is_never_read_for_somebody_who_is_gone(kiosk: Running, customer:
     gone.close()
 
 
-def at_preflight(customer: Customer) -> None:
-    customer.start("yiyang", "renew", "unit", "unit-a")
-    customer.go_on(until="check")
-
-
-def test_paper_out_before_paying(kiosk: Running, customer: Customer) -> None:
-    at_preflight(customer)
+def test_paper_out_before_paying(kiosk: Running, ready: Customer) -> None:
     kiosk.control("receipt_printer", "paper", level="out")
-    customer.post("/o/check", {})
-    says(customer, "打印机缺纸")
+    ready.post("/o/check", {})
+    says(ready, "打印机缺纸")
     untouched(kiosk)
     kiosk.control("receipt_printer", "paper", level="ok")
-    customer.post("/pay", {"action": "again"})
-    says(customer, "请选择付款方式")
+    ready.post("/pay", {"action": "again"})
+    says(ready, "请选择付款方式")
 
 
-def test_gateway_down_before_paying(kiosk: Running, customer: Customer) -> None:
-    at_preflight(customer)
+def test_gateway_down_before_paying(kiosk: Running, ready: Customer) -> None:
     kiosk.control("gateways", "down", down=True)
     kiosk.control("pos", "unplug")
-    customer.post("/o/check", {})
-    says(customer, "支付系统连接不上")
+    ready.post("/o/check", {})
+    says(ready, "支付系统连接不上")
     untouched(kiosk)
 
 
-def test_ukey_exchanged_before_paying(kiosk: Running, customer: Customer) -> None:
-    at_preflight(customer)
+def test_ukey_exchanged_before_paying(kiosk: Running, ready: Customer) -> None:
     kiosk.control("ukeys", "remove", name="unit-a")
     kiosk.control("ukeys", "insert", name="unit-c")
-    customer.post("/o/check", {})
-    says(customer, "不是同一个 UKey")
+    ready.post("/o/check", {})
+    says(ready, "不是同一个 UKey")
     untouched(kiosk)
 
 
-def test_payment_cancelled_and_begun_again(kiosk: Running, customer: Customer) -> None:
-    at_preflight(customer)
-    customer.post("/o/check", {})
-    says(customer, "请选择付款方式")
-    customer.post("/pay", {"channel": "wechat"})
-    says(customer, "微信支付扫码付款")
-    customer.post("/pay", {"action": "cancel"})
-    says(customer, "已取消付款")
+def test_a_second_tap_does_nothing_twice(kiosk: Running, ready: Customer) -> None:
+    token = ready.page.csrf
+    for _ in range(2):
+        ready.web.post("/o/check", data={"csrf_token": token})
+    says(ready, "请选择付款方式")
+    for _ in range(3):
+        ready.web.post("/pay", data={"csrf_token": token, "channel": "wechat"})
+    order = kiosk.rows('SELECT id FROM "order" ORDER BY id DESC LIMIT 1')[0][0]
+    assert kiosk.rows("SELECT count(*) FROM payment WHERE order_id = ?", order)[0][0] == 1
+    ready.post("/pay", {"action": "cancel"})
+    says(ready, "已取消付款")
+
+
+def test_payment_cancelled_and_begun_again(kiosk: Running, ready: Customer) -> None:
+    ready.post("/o/check", {})
+    says(ready, "请选择付款方式")
+    ready.post("/pay", {"channel": "wechat"})
+    says(ready, "微信支付扫码付款")
+    ready.post("/pay", {"action": "cancel"})
+    says(ready, "已取消付款")
     number = kiosk.rows("SELECT out_trade_no, state FROM payment ORDER BY id DESC LIMIT 1")[0]
     assert number[1] == "closed"
     judged = {trade["out_trade_no"]: trade for trade in kiosk.control("gateways", "judge", prefix="")["trades"]}
     assert judged[number[0]]["captured_fen"] == 0
-    customer.post("/pay", {"channel": "wechat"})
-    says(customer, "微信支付扫码付款")
-    customer.post("/leave", {})
+    ready.post("/pay", {"channel": "wechat"})
+    says(ready, "微信支付扫码付款")
+    ready.post("/leave", {})
     eventually(lambda: kiosk.rows('SELECT state FROM "order" ORDER BY id DESC LIMIT 1')[0][0] == "void")
 
 
@@ -207,17 +238,3 @@ def test_leaving_wipes_and_back_shows_nothing(kiosk: Running, customer: Customer
     assert "益阳示范建设有限公司" not in answer.text
     assert answer.url.path == "/"
     assert answer.headers["Cache-Control"] == "no-store"
-
-
-def test_a_second_tap_does_nothing_twice(kiosk: Running, customer: Customer) -> None:
-    at_preflight(customer)
-    token = customer.page.csrf
-    for _ in range(2):
-        customer.web.post("/o/check", data={"csrf_token": token})
-    says(customer, "请选择付款方式")
-    for _ in range(3):
-        customer.web.post("/pay", data={"csrf_token": token, "channel": "wechat"})
-    order = kiosk.rows('SELECT id FROM "order" ORDER BY id DESC LIMIT 1')[0][0]
-    assert kiosk.rows("SELECT count(*) FROM payment WHERE order_id = ?", order)[0][0] == 1
-    customer.post("/pay", {"action": "cancel"})
-    says(customer, "已取消付款")
