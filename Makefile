@@ -46,7 +46,7 @@ walk: $(VENV)/.run $(MO) ## a scripted customer in a temporary home: make walk A
 	@$(BIN)/python -m kiosk.walk_alone $(ARGS)
 
 test: $(VENV)/.test $(MO) ## the tests
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not long" $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not long" $(ARGS)
 
 test-long: $(VENV)/.test $(MO) ## what takes many minutes: 200 orders under chaos, every screen in every size and mode
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long $(ARGS)
