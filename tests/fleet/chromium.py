@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 DESKTOP, PHONE = (1280, 800), (390, 844)
 PATIENCE = 120_000  # milliseconds an answer may take on a busy machine
+expect.set_options(timeout=PATIENCE)
 
 
 class Glass:
