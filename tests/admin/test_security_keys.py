@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from kiosk.db import db, now, write
 from kiosk.journal import Event, verify
@@ -18,6 +16,7 @@ from kiosk.orders import desk_facts, desk_keys
 from kiosk.orders.desk_acts import DeskRefused
 from tests.browser.conftest import browser
 from tests.clerk.staff import PASSWORD, Member, house_of, make
+from tests.serving import serving
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser
@@ -26,14 +25,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def served(app: Flask) -> Iterator[str]:
     """The application at ``localhost``: a key is bound to a host name, and browsers give none to an IP address."""
-    app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(app, "localhost") as address:
+        yield address
 
 
 class Desk:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
-from werkzeug.serving import make_server
 
 from kiosk.db import write
 from tests.browser.conftest import browser
 from tests.clerk.staff import PASSWORD, Member, house_of, make, open_order, order_row
+from tests.serving import serving
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser
@@ -35,19 +33,6 @@ WIDE = """() => {
   }
   return wrong;
 }"""
-
-
-@contextmanager
-def serving(app: Flask) -> Iterator[str]:
-    """The application at an address, its forms with their tokens."""
-    app.config["WTF_CSRF_ENABLED"] = True
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from kiosk.db import write
 from kiosk.fleet import commands
 from tests.browser.conftest import browser
 from tests.clerk.staff import make
-from tests.clerk.test_screens import serving, sign_in, too_wide
+from tests.clerk.test_screens import sign_in, too_wide
 from tests.fleet.test_commands import waits_for_review
 from tests.fleet.world import Station
+from tests.serving import serving
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.browser

@@ -6,8 +6,7 @@ import contextlib
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from kiosk.hardware.errors import DeviceCrashed, DeviceError, KeyMissing, TokenMissing, TokenRemoved
 from kiosk.simulators.ukeys_pull import PullAfter
 from tests.hardware.ukey_parts import PIN, SUBJECT, Desk, Writer, check, new_id
+from tests.running import eventually
 
 
 @pytest.fixture
@@ -91,21 +91,14 @@ def test_a_crash_costs_one_call(desk: Desk, accesses: int) -> None:
     check(desk, writer, old)
 
 
-def soon(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.005)
-
-
 def test_a_torn_token_is_mended(desk: Desk) -> None:
     serial = desk.new("one")
     desk.call("change_pin", serial=serial, old=PIN, new="864209")
     torn = desk.drawer.folder_in_slot("one") / "token.object"
     (kept,) = desk.drawer.home.glob("drawer/*/token.object.good")
-    soon(lambda: kept.read_bytes() == torn.read_bytes())
+    eventually(lambda: kept.read_bytes() == torn.read_bytes())
     torn.write_bytes(b"")
-    soon(lambda: bool(torn.read_bytes()))
+    eventually(torn.read_bytes)
     desk.call("prove_pin", serial=serial, pin="864209")
 
 
