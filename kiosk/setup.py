@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable
-from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -19,30 +18,30 @@ from kiosk.config import Settings
 from kiosk.db import db
 from kiosk.fleet import months
 from kiosk.ime.build import DictionaryMissing, index_path
+from kiosk.setup_state import MIGRATIONS, missing
 from kiosk.views.ime import place_names
-
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
 def setup(settings: Settings, say: Callable[[str], object]) -> None:
     """Make what is missing in ``settings.home``; ``say`` gets one line for each part that was made."""
-    if not database_is_current():
+    parts = missing(settings)
+    if "database" in parts and not database_is_current():
         say("migrating the database")
         upgrade(directory=str(MIGRATIONS))
     if settings.role == "centre":
         months.make_missing()
         return
-    if not (settings.ca_home / "ca.pem").exists():
+    if "ca" in parts:
         say("making the embedded CA")
         EmbeddedCa.create(settings.ca_home)
-    if not (settings.secrets / setup_sealing.CERTIFICATE).exists():
+    if "document key" in parts:
         say("making the key that seals documents")
         setup_sealing.document_key(settings)
-    if not list((settings.home / "ime").glob("*.idx")):
+    if "keyboard" in parts:
         say("making the index of the pinyin keyboard")
         with contextlib.suppress(DictionaryMissing):  # the keyboard says so when it is opened
             index_path(settings.home / "ime", place_names())
-    if settings.simulators and not (settings.home / "sim" / "ukeys" / "seeded").exists():
+    if "ukeys" in parts:
         say("making the demo UKeys")
         seed_ukeys(settings)
 

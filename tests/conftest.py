@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,8 +35,16 @@ def schemes() -> catalogue.Catalogue:
 
 @pytest.fixture(scope="session")
 def prepared_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A kiosk's home after set-up, to be copied; made once for each test process."""
-    return prepare(tmp_path_factory.mktemp("prepared") / "home")
+    """A kiosk's home after set-up, to be copied; made once for all test processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home, half = shared / "prepared-home", shared / "prepared-home.half"
+    with (shared / "prepared-home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not home.exists():
+            prepare(half)
+            half.rename(home)
+    return home
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """The engine: takes effects one by one, keeps *begun* and *ended* around each, and asks first after a crash.
 
-Lanes run side by side (one thread each), effects of one lane one after the other. Enqueueing an effect happens in the
-same
-transaction as the state change that asks for it, so neither can be lost without the other.
+Lanes run side by side (one thread each), effects of one lane one after the other; one more thread looks at the queue
+for all of them and wakes the lane that has something due. Enqueueing an effect happens in the same transaction as the
+state change that asks for it, so neither can be lost without the other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import threading
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -28,7 +28,8 @@ from kiosk.worker.pins import Pins
 from kiosk.worker.world import World
 
 log = logging.getLogger("kiosk.worker")
-IDLE = 0.2  # seconds between looks at an empty queue
+IDLE = 0.2  # seconds between looks at a queue in which nothing is due
+SLEEP = 5.0  # seconds after which a lane that nobody woke looks for itself
 ASKS = 10  # unknown outcomes asked for so often become a clerk's task, and are asked for once a minute from then on
 DUE = (EffectState.QUEUED, EffectState.WAITING, EffectState.UNKNOWN)
 
@@ -40,17 +41,49 @@ class Engine:
         self.app, self.house, self.world, self.pins, self.handlers = app, house, world, pins, handlers
         self.lanes = sorted({handler.lane for handler in handlers.values()})
         self._wake = {lane: threading.Event() for lane in self.lanes}
+        self._look = threading.Event()
         self._stop = threading.Event()
 
     # -- running ----------------------------------------------------------------------------------
 
     def nudge(self) -> None:
-        for event in self._wake.values():
-            event.set()
+        """Look at the queue now."""
+        self._look.set()
 
     def stop(self) -> None:
         self._stop.set()
-        self.nudge()
+        for event in (self._look, *self._wake.values()):
+            event.set()
+
+    def watch_queue(self) -> None:
+        """Wake each lane when an effect of it falls due; loop until :meth:`stop`."""
+        while not self._stop.is_set():
+            self._look.clear()
+            try:
+                wait = self._rouse()
+            except OperationalError:
+                log.exception("the database does not answer")
+                wait = 1.0
+            self._look.wait(wait)
+
+    def _rouse(self) -> float:
+        """Wake the lanes that have something due; seconds until the next look."""
+        with self.app.app_context():
+            first = (
+                select(Effect.lane, func.min(Effect.not_before))
+                .where(Effect.lane.in_(self.lanes), Effect.state.in_(DUE))
+                .group_by(Effect.lane)
+            )
+            waiting = db.session.execute(first).all()
+            db.session.rollback()
+        wait = IDLE
+        for lane, at in waiting:
+            left = (at - now()).total_seconds()
+            if left <= 0:
+                self._wake[lane].set()
+            else:
+                wait = min(wait, left)
+        return max(wait, 0.01)
 
     def recover(self) -> int:
         """At start: what was begun and not ended is in doubt. Returns how many effects will be asked for."""
@@ -72,7 +105,7 @@ class Engine:
                 worked = False
                 self._stop.wait(1)
             if not worked:
-                self._wake[lane].wait(IDLE)
+                self._wake[lane].wait(SLEEP)
 
     def step(self, lane: str) -> bool:
         """Do the next due effect of a lane; False when there was none."""
@@ -88,6 +121,7 @@ class Engine:
             if effect_id is None:
                 return False
             self.run(effect_id)
+            self.nudge()  # what it asked for is due in another lane
             return True
 
     # -- one effect -------------------------------------------------------------------------------

@@ -73,6 +73,7 @@ def main(app: Flask) -> int:
         log.warning("%d effects were under way at the last stop; asking what became of them", doubtful)
     server.start()
     threads = [threading.Thread(target=engine.run_lane, args=(lane,), name=lane, daemon=True) for lane in engine.lanes]
+    threads.append(threading.Thread(target=engine.watch_queue, name="queue", daemon=True))
     uplink = Uplink(app, engine.nudge, lambda: os.kill(os.getpid(), signal.SIGTERM))
     threads.append(threading.Thread(target=uplink.run, args=(stopped,), name="uplink", daemon=True))
     threads.append(threading.Thread(target=health.watch, args=(app, world, stopped), name="health", daemon=True))
