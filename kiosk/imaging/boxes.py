@@ -77,7 +77,7 @@ def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
     joined = cv2.bitwise_or(cv2.dilate(across, np.ones((1, 5), np.uint8)), cv2.dilate(down, np.ones((5, 1), np.uint8)))
     free = cv2.bitwise_and(cv2.bitwise_not(joined), frame.valid)
     free = cv2.erode(free, np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2].copy()
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(free, connectivity=4, ltype=cv2.CV_32S)
+    count, labels, stats = optics.clusters(free)
     valid = frame.valid[::2, ::2].copy()
     rim = cv2.subtract(valid, cv2.erode(valid, np.ones((5, 5), np.uint8)))
     touching, sides = _touched(rim, labels, count)

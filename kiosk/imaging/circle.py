@@ -15,6 +15,7 @@ from kiosk.imaging.pictures import Pixels
 ANGLES = 360
 _COS = np.cos(np.arange(ANGLES) * 2 * np.pi / ANGLES)
 _SIN = np.sin(np.arange(ANGLES) * 2 * np.pi / ANGLES)
+_COS32, _SIN32 = _COS.astype(np.float32), _SIN.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,16 @@ def _climb(mask: Pixels, x: float, y: float, r: float, px_mm: float) -> tuple[fl
     return x, y, r
 
 
-def polar(ink: Pixels, x: float, y: float, radius: float) -> Float:
-    """Ink unrolled: one row per degree, one column per pixel from the centre outwards up to ``radius``."""
-    r = np.arange(round(radius), dtype=np.float32)
-    map_x = (x + _COS[:, None] * r).astype(np.float32)
-    map_y = (y + _SIN[:, None] * r).astype(np.float32)
-    out: Float = cv2.remap(ink, map_x, map_y, cv2.INTER_LINEAR, borderValue=(0,)).astype(np.float32)
+def polar(ink: Pixels, x: float, y: float, radius: float, first: float = 0.0) -> Float:
+    """Ink unrolled: one row per degree, one column per pixel from the centre outwards up to ``radius``.
+
+    Columns before ``first`` are not looked at and stay 0.
+    """
+    start = max(0, int(first))
+    out: Float = np.zeros((ANGLES, round(radius)), np.float32)
+    r = np.arange(start, round(radius), dtype=np.float32)
+    map_x, map_y = (centre + turn[:, None] * r for centre, turn in ((np.float32(x), _COS32), (np.float32(y), _SIN32)))
+    out[:, start:] = cv2.remap(ink, map_x, map_y, cv2.INTER_LINEAR, borderValue=(0,))
     return out
 
 
@@ -100,14 +105,14 @@ def refine(ink: Pixels, start: Circle, px_mm: float) -> Circle:
     x, y, r = start.x, start.y, start.radius
     share = start.support
     for reach in (1.6, 1.0, 0.7):
-        unrolled = polar(ink, x, y, r + (reach + 1.0) * px_mm)
+        unrolled = polar(ink, x, y, r + (reach + 1.0) * px_mm, r - (reach + 1.0) * px_mm)
         edge, good = edges(unrolled, r, reach * px_mm, px_mm)
         if good.sum() < 60:
             break
-        fitted = _least_squares(edge, good)
-        if fitted is None:
+        moved = _least_squares(edge, good)
+        if moved is None:
             break
-        x, y, r = x + fitted[0], y + fitted[1], fitted[2]
+        x, y, r = x + moved[0], y + moved[1], moved[2]
         share = float(good.mean())
     return Circle(x, y, r, share)
 
@@ -143,6 +148,11 @@ def _least_squares(edge: Float, good: NDArray[Any]) -> tuple[float, float, float
         keep = good & (np.abs(off) < limit * spread)
         if keep.sum() < 40:
             return None
-        design = np.stack([_COS[keep], _SIN[keep], np.ones(int(keep.sum()))], 1)
-        solution = np.linalg.lstsq(design, edge[keep].astype(np.float64), rcond=None)[0]
+        solution = fitted(np.stack([_COS[keep], _SIN[keep], np.ones(int(keep.sum()))], 1), edge[keep])
     return float(solution[0]), float(solution[1]), float(solution[2])
+
+
+def fitted(design: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """Least squares over a few harmonics of a turn: well conditioned, so the normal equations do."""
+    solution: NDArray[Any] = np.linalg.solve(design.T @ design, design.T @ values)
+    return solution

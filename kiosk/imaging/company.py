@@ -71,7 +71,7 @@ def _ring(
     fine = circles.refine(strong, start, FINE)
     found.x, found.y, found.radius = left + (fine.x + 0.5) / FINE, top + (fine.y + 0.5) / FINE, fine.radius / FINE
     found.size = (2 * found.radius, 2 * found.radius)
-    unrolled = circles.polar(strong, fine.x, fine.y, fine.radius + 4.5 * FINE)
+    unrolled = circles.polar(strong, fine.x, fine.y, fine.radius + 4.5 * FINE, fine.radius - 4.5 * FINE)
     _measure_ring(found, unrolled, fine)
     _colour(found, ink, fine)
     _roundness(found, unrolled, fine)
@@ -144,7 +144,7 @@ def _roundness(found: Finding, unrolled: NDArray[Any], fine: Circle) -> None:
     design = np.stack([np.ones_like(angle), np.cos(angle), np.sin(angle), np.cos(2 * angle), np.sin(2 * angle)], 1)
     keep = np.ones(len(off), bool)
     for _ in range(3):
-        fit = np.linalg.lstsq(design[keep], off[keep], rcond=None)[0]
+        fit = circles.fitted(design[keep], off[keep])
         left = np.abs(off - design @ fit)
         keep = left < max(1.5, 2.5 * float(np.median(left)))
     found.measures["oval"] = float(2 * np.hypot(fit[3], fit[4]) / fit[0])
@@ -177,7 +177,7 @@ def _others(found: Finding, page: Layout, cell: Cell) -> None:
     cv2.circle(mask, centre, round((found.radius + 0.7) * WORK), 0, -1)
     mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
     joined = cv2.dilate(mask, np.ones((9, 9), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    count, labels, stats = optics.clusters(joined)
     worst, extent, second = 0.0, 0.0, None
     inked = np.bincount(labels[mask > 0], minlength=count) / WORK**2
     for n in range(1, count):

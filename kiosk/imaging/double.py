@@ -9,6 +9,7 @@ from kiosk.imaging import circle as circles
 from kiosk.imaging.circle import Circle
 from kiosk.imaging.finding import FINE, Finding
 from kiosk.imaging.frame import Frame
+from kiosk.imaging.optics import Float
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.verdict import Label
 
@@ -21,19 +22,29 @@ def twin(found: Finding, own: Pixels, fine: Circle) -> None:
         return
     ring = circles.polar(own, fine.x, fine.y, fine.radius + 2 * FINE)
     solid = max(20.0, float(np.percentile(ring[:, int(fine.radius - 2 * FINE) :].max(axis=1), 60)))
-    turn = np.radians(np.arange(-50, 51, 2.0))
-    best = 0.0
-    for axis in found.measures["axis"] + np.array([0.0, 0.06, -0.06]):
-        for apart in np.arange(2.4, 5.6, 0.3) * half:
-            for inner in np.arange(-0.5, 0.31, 0.1) * FINE:
-                radius = fine.radius - apart * 0.32 - 0.5 * FINE + inner
-                for way in (0.0, np.pi):
-                    cx, cy = fine.x + np.cos(axis + way) * apart / 2, fine.y + np.sin(axis + way) * apart / 2
-                    x = np.round(cx - radius * np.cos(axis + way + turn)).astype(int)
-                    y = np.round(cy - radius * np.sin(axis + way + turn)).astype(int)
-                    seen = own[np.clip(y, 0, own.shape[0] - 1), np.clip(x, 0, own.shape[1] - 1)]
-                    best = max(best, float(np.minimum(seen / solid, 1).mean()))
+    axis, apart, inner, way = np.meshgrid(
+        found.measures["axis"] + np.array([0.0, 0.06, -0.06]),
+        np.arange(2.4, 5.6, 0.3) * half,
+        np.arange(-0.5, 0.31, 0.1) * FINE,
+        np.array([0.0, np.pi]),
+    )
+    toward, apart = (axis + way).reshape(-1, 1), apart.reshape(-1, 1)
+    radius = fine.radius - apart * 0.32 - 0.5 * FINE + inner.reshape(-1, 1)
+    turn = toward + np.radians(np.arange(-50, 51, 2.0))
+    x = fine.x + np.cos(toward) * apart / 2 - radius * np.cos(turn)
+    y = fine.y + np.sin(toward) * apart / 2 - radius * np.sin(turn)
+    best = float(_at(own, x, y, solid).mean(axis=1).max())
     found.measures["twin"] = best
+
+
+def _at(ink: Pixels, x: Float, y: Float, solid: float) -> Float:
+    """Ink nearest to the points as a share of ``solid``, at most 1; beyond the rim that of the rim."""
+    rows, columns = np.rint(y).astype(np.int32), np.rint(x).astype(np.int32)
+    np.clip(rows, 0, ink.shape[0] - 1, out=rows)
+    np.clip(columns, 0, ink.shape[1] - 1, out=columns)
+    share = (np.minimum(np.arange(256) / solid, 1)).astype(np.float32)
+    out: Float = share.take(ink.ravel().take(rows * ink.shape[1] + columns))
+    return out
 
 
 def own_ink(ink: Pixels, found: Finding) -> Pixels:
@@ -60,24 +71,20 @@ def seen_only(frame: Frame, own: Pixels, left: float, top: float) -> Pixels:
 
 def doubled(found: Finding, own: Pixels, fine: Circle) -> None:
     """Look for the same ring once more within 6 mm, where only a ghost has ink: outside of the first ring."""
-    solid = max(
-        20.0,
-        float(np.percentile(circles.polar(own, fine.x, fine.y, fine.radius)[:, -int(1.2 * FINE) :].max(axis=1), 70)),
-    )
-    steps = np.arange(-6.0, 6.01, 0.3) * FINE
+    rim = circles.polar(own, fine.x, fine.y, fine.radius, fine.radius - 1.3 * FINE)[:, -int(1.2 * FINE) :]
+    solid = max(20.0, float(np.percentile(rim.max(axis=1), 70)))
+    steps = np.arange(-6.0, 6.01, 0.3, dtype=np.float32) * np.float32(FINE)
     dx, dy = (v.ravel() for v in np.meshgrid(steps, steps))
     far = (np.hypot(dx, dy) > 0.55 * FINE) & (np.hypot(dx, dy) < 6 * FINE)
     dx, dy = dx[far], dy[far]
-    angle = np.arange(0, 360, 3) * np.pi / 180
-    inner = fine.radius - 0.5 * FINE
+    angle = (np.arange(0, 360, 3) * np.pi / 180).astype(np.float32)
+    inner = np.float32(fine.radius - 0.5 * FINE)
     px, py = dx[:, None] + inner * np.cos(angle), dy[:, None] + inner * np.sin(angle)
     skirt = 0.3 + 1.6 * min(1.0, found.measures["blur_mm"])
-    outside = np.hypot(px, py) > fine.radius + skirt * FINE
-    x, y = np.round(px + fine.x).astype(int), np.round(py + fine.y).astype(int)
-    here = (x >= 0) & (y >= 0) & (x < own.shape[1]) & (y < own.shape[0])
-    seen = np.minimum(own[np.clip(y, 0, own.shape[0] - 1), np.clip(x, 0, own.shape[1] - 1)] / solid, 1.0)
-    used = outside & here
-    score = (seen * used).sum(axis=1) / np.maximum(used.sum(axis=1), 12)
+    used = px * px + py * py > np.float32((fine.radius + skirt * FINE) ** 2)
+    x, y = px + np.float32(fine.x), py + np.float32(fine.y)
+    used &= (x >= -0.5) & (y >= -0.5) & (x < own.shape[1] - 0.5) & (y < own.shape[0] - 0.5)
+    score = (_at(own, x, y, solid) * used).sum(axis=1) / np.maximum(used.sum(axis=1), 12)
     best = int(score.argmax())
     found.measures["ghost"] = float(score[best])
     found.copy = (found.x + float(dx[best]) / FINE, found.y + float(dy[best]) / FINE)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from kiosk.imaging import double, spots
 from kiosk.imaging.boxes import Cell
 from kiosk.imaging.circle import Circle
 from kiosk.imaging.finding import FINE, Finding
 from kiosk.imaging.frame import Frame
+from kiosk.imaging.optics import Float
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.verdict import Label
 
@@ -21,16 +23,15 @@ def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple
         return
     red, _green, _blue = cv2.split(ink)
     own = found.measures.get("ink_red", 0.1) * 255
-    dark: Pixels = (red > max(62.0, 1.9 * own, own + 45)).astype(np.uint8) * 255
+    _, dark = cv2.threshold(red, max(62.0, 1.9 * own, own + 45), 255, cv2.THRESH_BINARY)
     disc = np.zeros_like(dark)
     cv2.circle(disc, (round(fine.x), round(fine.y)), round(fine.radius + 0.1 * FINE), 255, -1)
-    yy, xx = np.indices(dark.shape, np.float32)
-    x, y = origin[0] + xx / FINE, origin[1] + yy / FINE
+    x, y = (start + np.arange(size) / FINE for start, size in zip(origin, dark.shape[::-1], strict=True))
     near, far = 0.7, 1.7
-    free = (x > cell.left + near) & (x < cell.right - near) & (y > cell.top + near) & (y < cell.bottom - near)
-    beyond = (x < cell.left - far) | (x > cell.right + far) | (y < cell.top - far) | (y > cell.bottom + far)
+    free = np.outer(_between(y, cell.top + near, cell.bottom - near), _between(x, cell.left + near, cell.right - near))
+    within = np.outer(_between(y, cell.top - far, cell.bottom + far), _between(x, cell.left - far, cell.right + far))
     dark = double.seen_only(frame, cv2.bitwise_and(dark, disc), *origin)
-    dark[~(free | beyond)] = 0
+    dark[within & ~free] = 0
     lines, straight, rest = separate(dark, FINE)
     text = cv2.countNonZero(rest) / FINE**2
     found.measures["line_mm"] = lines
@@ -41,6 +42,11 @@ def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple
     if lines > 2.2:
         found.defects.add(Label.OVER_LINE)
         found.spots += spots.regions(Label.OVER_LINE, straight, origin, FINE)
+
+
+def _between(values: Float, low: float, high: float) -> NDArray[np.bool_]:
+    inside: NDArray[np.bool_] = (values > low) & (values < high)
+    return inside
 
 
 def separate(dark: Pixels, px_mm: float) -> tuple[float, Pixels, Pixels]:

@@ -185,25 +185,40 @@ def _turned(rgb: Pixels, turn: Matrix, size: tuple[int, int]) -> Pixels:
 
 
 def skew(rgb: Pixels) -> float:
-    """Degrees by which the rules of a form are turned (positive: clockwise), within ±10; 0 without rules."""
+    """Degrees by which the rules of a form are turned (positive: clockwise), within ±10; 0 without rules.
+
+    Each rule is a long thin component; a straight line is laid through its pixels, and those that most of the rules'
+    length agrees on decide.
+    """
     height, width = rgb.shape[0] // 2 * 2, rgb.shape[1] // 2 * 2
-    grey = cv2.extractChannel(rgb[:height, :width], 0)
-    grey = cv2.resize(grey, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    half = cv2.resize(rgb[:height, :width], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    grey = cv2.extractChannel(half, 0)
     dark = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((5, 5), np.uint8))
     _, mask = cv2.threshold(dark, 22, 255, cv2.THRESH_BINARY)
     thick = cv2.dilate(mask, np.ones((3, 1), np.uint8))
     runs = cv2.bitwise_and(mask, cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, 17), np.uint8)))
-    found = cv2.HoughLinesP(runs, 1, math.pi / 360, 50, minLineLength=60, maxLineGap=3)
-    if found is None:
+    degrees, weight = _slopes(runs)
+    if weight.sum() < 4000:
         return 0.0
-    ends: Float = found.reshape(-1, 4).astype(np.float32)
-    dx, dy = ends[:, 2] - ends[:, 0], ends[:, 3] - ends[:, 1]
-    degrees = (np.degrees(np.arctan2(dy, dx)) + 45) % 90 - 45
-    weight = np.hypot(dx, dy) ** 2
-    near = np.abs(degrees) < 10
-    if weight[near].sum() < 4000:
-        return 0.0
-    bins = np.bincount(np.round((degrees[near] + 10) * 10).astype(int), weight[near], 202)
+    bins = np.bincount(np.round((degrees + 10) * 10).astype(int), weight, 202)
     top = int(np.convolve(bins, np.ones(5), "same").argmax()) / 10 - 10
-    close = near & (np.abs(degrees - top) < 0.4)
+    close = np.abs(degrees - top) < 0.4
     return float(np.average(degrees[close], weights=weight[close]))
+
+
+def _slopes(runs: Pixels) -> tuple[Float, Float]:
+    """Slope in degrees (within ±10) of each component of at least 60 pixels that is a straight line; its length²."""
+    _, labels = cv2.connectedComponents(cv2.dilate(runs, np.ones((1, 5), np.uint8)), connectivity=8, ltype=cv2.CV_32S)
+    if not cv2.countNonZero(runs):
+        return np.zeros(0), np.zeros(0)
+    columns, rows = cv2.findNonZero(runs).reshape(-1, 2).T
+    owner, x, y = labels[rows, columns], columns.astype(np.float64), rows.astype(np.float64)
+    count = np.maximum(np.bincount(owner), 1)
+    x -= (np.bincount(owner, x) / count)[owner]
+    y -= (np.bincount(owner, y) / count)[owner]
+    xx, xy, yy = np.bincount(owner, x * x), np.bincount(owner, x * y), np.bincount(owner, y * y)
+    slope = xy / np.maximum(xx, 1)
+    degrees, length = np.degrees(np.arctan(slope)), np.sqrt(12 * xx / count)
+    straight = (yy - slope * xy) / count < 1.5
+    keep = straight & (length > 60) & (np.abs(degrees) < 10)
+    return degrees[keep], length[keep] ** 2

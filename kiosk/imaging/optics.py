@@ -48,8 +48,19 @@ def colourfulness(ink: Pixels) -> Pixels:
 
 
 def clusters(joined: Pixels) -> tuple[int, NDArray[Any], NDArray[Any]]:
-    """Components of a mask that was grown (so they are few): count, labels, and x, y, width, height, area of each."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
+    """Components of a mask that was grown (so they are few): count, labels, and x, y, width, height, area of each.
+
+    OpenCV's own statistics take four times as long as the labels, the outlines and a histogram together.
+    """
+    count, labels = cv2.connectedComponents(joined, connectivity=8, ltype=cv2.CV_16U)
+    stats = np.zeros((count, 5), np.int32)
+    stats[0, 2:4] = joined.shape[::-1]
+    stats[:, cv2.CC_STAT_AREA] = cv2.calcHist([labels], [0], None, [count], [0, count]).ravel()
+    outlines, levels = cv2.findContours(joined, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    for outline, level in zip(outlines, levels[0] if outlines else (), strict=True):
+        if level[3] < 0:  # holes have a parent
+            x, y = outline[0, 0]
+            stats[labels[y, x], :4] = cv2.boundingRect(outline)
     return count, labels, stats
 
 

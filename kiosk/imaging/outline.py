@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from kiosk.imaging import optics
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.frame import WORK
 from kiosk.imaging.pictures import Pixels
@@ -47,7 +48,7 @@ def clusters(
     """
     reach = max(1, round(join * WORK))
     joined = cv2.dilate(mask, np.ones((reach, reach), np.uint8))
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_32S)
+    count, labels, stats = optics.clusters(joined)
     keep = np.zeros(count, np.uint8)
     for k in range(1, count):
         x, y, w, h, _ = (int(v) for v in stats[k])

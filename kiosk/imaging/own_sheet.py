@@ -65,7 +65,8 @@ def find(picture: Decoded) -> OwnSheet | None:
 def _squares(picture: Decoded) -> NDArray[Any] | None:
     """Centres of the four squares, clockwise, in the picture's pixels."""
     longer = max(picture.width, picture.height)
-    grey = cv2.extractChannel(picture.reduced(2) if longer > 2 * _LOOK else picture.rgb, 1)
+    times = 4 if longer >= 3.6 * _LOOK else 2 if longer > 2 * _LOOK else 1
+    grey = cv2.extractChannel(picture.reduced(times) if times > 1 else picture.rgb, 1)
     while max(grey.shape) >= 1.8 * _LOOK:
         grey = cv2.resize(grey, (grey.shape[1] // 2, grey.shape[0] // 2), interpolation=cv2.INTER_AREA)
     shrink = _LOOK / max(grey.shape)
@@ -73,10 +74,14 @@ def _squares(picture: Decoded) -> NDArray[Any] | None:
         grey = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     scale = max(grey.shape) / longer
     dark = cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, 61, 40)
+    solid = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((4, 4), np.uint8))  # no letter's stroke is so broad
+    if cv2.countNonZero(solid) < 4 * 4 * 4:
+        return None
     outlines, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     found = []
     for outline in outlines:
-        if not 7 < min(cv2.boundingRect(outline)[2:]) < 50:
+        left, top, wide, high = cv2.boundingRect(outline)
+        if not 7 < min(wide, high) < 50 or not solid[top : top + high, left : left + wide].any():
             continue
         (x, y), (w, h), _turn = cv2.minAreaRect(outline)
         if min(w, h) > 7 and max(w, h) < min(32.0, 1.35 * min(w, h)) and cv2.contourArea(outline) > 0.72 * w * h:

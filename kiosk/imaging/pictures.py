@@ -61,8 +61,9 @@ class Decoded:
     def reduced(self, times: int) -> Pixels:
         """Means of ``times`` x ``times`` pixels; rows and columns beyond the last whole block are left out."""
         if times not in self._smaller:
-            size = (self.width // times, self.height // times)
-            even = self.rgb[: size[1] * times, : size[0] * times]
+            larger, step = (self.reduced(times // 2), 2) if times in (4, 8) else (self.rgb, times)
+            size = (larger.shape[1] // step, larger.shape[0] // step)
+            even = larger[: size[1] * step, : size[0] * step]
             self._smaller[times] = cv2.resize(even, size, interpolation=cv2.INTER_AREA)
         return self._smaller[times]
 

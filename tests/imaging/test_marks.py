@@ -54,7 +54,7 @@ def scale(verdict: SealVerdict) -> float:
     return verdict.dpi / 25.4
 
 
-@pytest.mark.parametrize(("family", "index"), [("unit", 0), ("personal", 1)])
+@pytest.mark.parametrize(("family", "index"), [("unit", 0), ("personal", 2)])
 def test_the_touched_side(draw: Draw, family: str, index: int) -> None:
     picture, verdict, places = judged(draw, "touch_border", family, index)
     left, top, right, bottom = picture.page.box
