@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from kiosk.imaging.pictures import Decoded, Pixels
 
 RATIO = 297 / 210
+LONGEST = 1.04  # how much longer than its due perspective may make a side
+SURE = 0.7  # of a whole sheet in the picture; then no other channel is looked at
+CUT = 0.5  # a sheet that the picture's edge cuts is believed less than a whole one
 
 
 def find_sheet(picture: Decoded) -> NDArray[Any] | None:
@@ -27,7 +30,7 @@ def find_sheet(picture: Decoded) -> NDArray[Any] | None:
     cut = _cut_sides(rough, small.shape[1], small.shape[0])
     corners = _fine(picture, (rough + 0.5) / scale - 0.5, cut)
     if len(cut) == 1:
-        corners = _completed(corners, cut[0], height > width)
+        corners = _completed(corners, cut[0])
     return _upright(corners)
 
 
@@ -46,13 +49,19 @@ def _cut_sides(quad: NDArray[Any], width: int, height: int) -> list[int]:
     return [k for k in range(4) if any(edge[k] and edge[(k + 1) % 4] for edge in at)]
 
 
-def _completed(corners: NDArray[Any], cut: int, portrait: bool) -> NDArray[Any]:
-    """Where the corners beyond the picture's edge must be, A4's proportions given."""
+def _completed(corners: NDArray[Any], cut: int) -> NDArray[Any]:
+    """Where the corners beyond the picture's edge must be, A4's proportions given.
+
+    The side opposite the cut is a short one if more of its neighbours is seen than a long one would have, or if it
+    lies level: sheets are held upright before a camera.
+    """
     out = corners.copy()
     near, far = (cut, (cut + 1) % 4), ((cut + 3) % 4, (cut + 2) % 4)
     opposite = out[far[1]] - out[far[0]]
-    level = abs(opposite[0]) > abs(opposite[1])
-    length = float(np.linalg.norm(opposite)) * (RATIO if level == portrait else 1 / RATIO)
+    seen = np.mean([np.linalg.norm(out[corner] - out[base]) for corner, base in zip(near, far, strict=True)])
+    across = float(np.linalg.norm(opposite))
+    short = abs(opposite[0]) > abs(opposite[1]) or float(seen) > LONGEST / RATIO * across
+    length = across * (RATIO if short else 1 / RATIO)
     for corner, base in zip(near, far, strict=True):
         along = out[corner] - out[base]
         out[corner] = out[base] + along / max(1.0, float(np.linalg.norm(along))) * length
@@ -60,30 +69,91 @@ def _completed(corners: NDArray[Any], cut: int, portrait: bool) -> NDArray[Any]:
 
 
 def _rough(small: Pixels) -> NDArray[Any] | None:
-    """The largest bright four-sided region of about A4's proportions."""
+    """The large bright four-sided region that is most like a sheet, whole or cut by the picture's edge."""
     best, most = None, 0.0
-    area = small.shape[0] * small.shape[1]
-    for channel in (small.min(axis=2), small[..., 2], cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), _unlike_rim(small)):
-        smooth = cv2.GaussianBlur(np.ascontiguousarray(channel), (0, 0), 2)
+    for channel in (_darkest, _blue, _grey, _unlike_rim):
+        smooth = cv2.GaussianBlur(channel(small), (0, 0), 2)
         level, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)
         for limit in (level, level * 0.85, level * 1.12):
-            mask: Any = (smooth > limit).astype(np.uint8)
-            mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-            mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
-            outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-            if not outlines:
-                continue
-            outline = max(outlines, key=cv2.contourArea)
-            hull = cv2.convexHull(outline)
-            quad = _four_sides(hull)
-            if quad is None:
-                continue
-            inside = cv2.contourArea(quad.astype(np.float32))
-            filled = cv2.contourArea(outline) / max(inside, 1)
-            score = _likeness(quad) * filled * math.sqrt(inside / area) * _level_sides(quad)
-            if inside > 0.15 * area and filled > 0.85 and score > most:
+            _, mask = cv2.threshold(smooth, limit, 255, cv2.THRESH_BINARY)
+            quad, score = _candidate(small, mask)
+            if quad is not None and score > most:
                 best, most = quad, score
+        if most > SURE:
+            break
     return best
+
+
+def _candidate(small: Pixels, mask: Pixels) -> tuple[NDArray[Any] | None, float]:
+    """The four corners of a mask's largest region, and how well they fit a sheet of paper, 0..1."""
+    mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((9, 9), np.uint8))
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not outlines:
+        return None, 0.0
+    outline = max(outlines, key=cv2.contourArea)
+    region, hull = cv2.contourArea(outline), cv2.convexHull(outline)
+    if region < 0.13 * small.shape[0] * small.shape[1]:
+        return None, 0.0
+    quad = _four_sides(hull)
+    score = _score(small, quad, region) if quad is not None else 0.0
+    if score < SURE:
+        other = _longest_sides(hull)
+        better = _score(small, other, region) if other is not None else 0.0
+        if better > score:
+            return other, better
+    return quad, score
+
+
+def _score(small: Pixels, quad: NDArray[Any], region: float) -> float:
+    """How much a quadrilateral that encloses a region of so many pixels is like a sheet, 0..1."""
+    inside = cv2.contourArea(quad.astype(np.float32))
+    filled = region / max(inside, 1)
+    if filled < 0.85:
+        return 0.0
+    cut = _cut_sides(quad, small.shape[1], small.shape[0])
+    shape = _likeness(quad) * _level_sides(quad) if not cut else (CUT * _parallel(quad, cut) if len(cut) == 1 else 0.05)
+    share = math.sqrt(min(1.0, inside / (small.shape[0] * small.shape[1])))
+    return shape * min(filled, 1 / filled) ** 2 * share * _bordered(small, quad, cut) ** 2
+
+
+def _parallel(quad: NDArray[Any], cut: list[int]) -> float:
+    """1 when the two sides that run into the picture's edge are parallel, less the more they are not."""
+    one, other = (quad[(cut[0] + k + 1) % 4] - quad[(cut[0] + k) % 4] for k in (1, 3))
+    return math.exp(-6 * (1 - abs(float(one @ other)) / float(np.linalg.norm(one) * np.linalg.norm(other) + 1)))
+
+
+def _bordered(small: Pixels, quad: NDArray[Any], cut: list[int]) -> float:
+    """The least share of a side along which paper and desk differ in brightness or colour; cut sides do not count."""
+    middle, least = quad.mean(axis=0), 1.0
+    limit = np.array([small.shape[1], small.shape[0]]) - 1
+    for k in range(4):
+        a, b = quad[k], quad[(k + 1) % 4]
+        along = (b - a) / max(1.0, float(np.linalg.norm(b - a)))
+        out = np.array([along[1], -along[0]])
+        out = out if out @ (a - middle) > 0 else -out
+        feet = a + np.linspace(0.06, 0.94, 45)[:, None] * (b - a)
+        here, there = (np.rint(feet + step * out).astype(int) for step in (-5, 5))
+        within = ((there >= 0) & (there <= limit) & (here >= 0) & (here <= limit)).all(axis=1)
+        if k in cut or within.sum() < 10:
+            continue
+        one, two = (small[at[within, 1], at[within, 0]].astype(np.float32) for at in (here, there))
+        differ = np.abs(one - two).max(axis=1) > 0.12 * np.maximum(one, two).max(axis=1) + 3
+        least = min(least, float(differ.mean()))
+    return least
+
+
+def _darkest(small: Pixels) -> Pixels:
+    red, green, blue = cv2.split(small)
+    return cv2.min(cv2.min(red, green), blue)
+
+
+def _blue(small: Pixels) -> Pixels:
+    return cv2.extractChannel(small, 2)
+
+
+def _grey(small: Pixels) -> Pixels:
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
 
 
 def _unlike_rim(small: Pixels) -> Pixels:
@@ -122,6 +192,25 @@ def _four_sides(hull: NDArray[Any]) -> NDArray[Any] | None:
     return None
 
 
+def _longest_sides(hull: NDArray[Any]) -> NDArray[Any] | None:
+    """The quadrilateral of an outline's four longest sides: a corner lost in a shadow is where its sides meet."""
+    found = cv2.approxPolyDP(hull, 0.008 * cv2.arcLength(hull, True), True).reshape(-1, 2).astype(np.float64)
+    if len(found) < 5:
+        return None
+    sides = np.roll(found, -1, axis=0) - found
+    length = np.linalg.norm(sides, axis=1)
+    chosen = sorted(np.argsort(length)[-4:])
+    lines = [(found[k], sides[k] / length[k]) for k in chosen]
+    corners = []
+    for k in range(4):
+        (a, along), (b, other) = lines[k - 1], lines[k]
+        across = np.column_stack([along, -other])
+        if abs(np.linalg.det(across)) < 0.5:
+            return None
+        corners.append(a + np.linalg.solve(across, b - a)[0] * along)
+    return np.array(corners)
+
+
 def _fine(picture: Decoded, rough: NDArray[Any], cut: list[int]) -> NDArray[Any]:
     """Move each side onto the strongest edge near it, measured across the side in full pixels."""
     lines = []
@@ -153,6 +242,7 @@ def _side(
         grey = cv2.remap(part, at_x, at_y, cv2.INTER_LINEAR).astype(np.float32).sum(axis=2)
         grey = cv2.blur(grey, (3, 1))
         drop = grey[:, :-2] - grey[:, 2:]
+        drop[_beyond(points[:, 2:], picture)] = 0  # the picture's own edge is none
         at = drop.argmax(axis=1)
         peak = drop[np.arange(len(drop)), at]
         lo, hi = np.clip(at - 1, 0, None), np.clip(at + 1, None, drop.shape[1] - 1)
@@ -170,23 +260,28 @@ def _side(
     return a, (b - a) / np.linalg.norm(b - a)
 
 
+def _beyond(points: NDArray[Any], picture: Decoded) -> NDArray[Any]:
+    """Which points lie outside of the picture or on its rim."""
+    high = np.array([picture.width, picture.height]) - 2.5
+    return np.asarray(((points < 1.5) | (points > high)).any(axis=-1))
+
+
 def _robust(t: NDArray[Any], y: NDArray[Any]) -> tuple[float, float]:
     """Slope and base of the line that most points agree on."""
-    if len(t) < 8:
-        return 0.0, 0.0
-    best, count = (0.0, float(np.median(y))), -1
     n = len(t)
-    for i in range(0, n, 3):
-        for j in range(i + n // 4, n, 5):
-            slope = (y[j] - y[i]) / (t[j] - t[i])
-            near = int((np.abs(y - y[i] - slope * (t - t[i])) < 1.5).sum())
-            if near > count:
-                best, count = (float(slope), float(y[i] - slope * t[i])), near
-    keep = np.abs(y - best[1] - best[0] * t) < 2.0
+    if n < 8:
+        return 0.0, 0.0
+    pairs = np.array([(i, j) for i in range(0, n, 3) for j in range(i + n // 4, n, 5)])
+    first, second = pairs[:, 0], pairs[:, 1]
+    slopes = (y[second] - y[first]) / (t[second] - t[first])
+    bases = y[first] - slopes * t[first]
+    near = (np.abs(y - bases[:, None] - slopes[:, None] * t) < 1.5).sum(axis=1)
+    best = int(near.argmax())
+    keep = np.abs(y - bases[best] - slopes[best] * t) < 2.0
     if keep.sum() >= 6:
         slope, base = np.polyfit(t[keep], y[keep], 1)
         return float(slope), float(base)
-    return best
+    return float(slopes[best]), float(bases[best])
 
 
 def _crossing(
