@@ -14,6 +14,7 @@ from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
 
 RULED, PALE_RULED = 34, 15
+STAMPED = 2.5  # a cell that the picture's edge cuts, with a seal in it, counts for so many of its size
 STRIP = 96  # rows worked on together: so many stay in a core's own cache
 
 
@@ -167,10 +168,20 @@ def target(page: Layout, personal: bool) -> Cell | None:
             continue
         room = blankness(page, cell)
         blank_share = room / max(0.1, cell.width * cell.height / 100)
-        score = room * (0.4 if blank_share < 0.5 else 1.0)
+        score = room * (0.4 if blank_share < 0.5 else 1.0) * (STAMPED if any(cell.open) and _stamped(page, cell) else 1)
         if score > most:
             best, most = cell, score
     return best
+
+
+def _stamped(page: Layout, cell: Cell) -> bool:
+    """True if the cell holds a coloured mark of a seal's size."""
+    x0, y0, x1, y1 = (round(v * WORK) for v in (cell.left + 1, cell.top + 1, cell.right - 1, cell.bottom - 1))
+    _, mask = cv2.threshold(page.colour[y0:y1, x0:x1], 40, 255, cv2.THRESH_BINARY)
+    if cv2.countNonZero(mask) < 15 * WORK * WORK:
+        return False
+    _, _, stats = optics.clusters(cv2.dilate(mask, np.ones((9, 9), np.uint8)))
+    return bool((np.maximum(stats[1:, 2], stats[1:, 3]) > 15 * WORK).any())
 
 
 def split_by_line(page: Layout, cell: Cell) -> tuple[Cell, list[tuple[str, float]]]:

@@ -6,6 +6,7 @@ circumference or shares of absorbed light.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -29,6 +30,8 @@ BLUR_MM = 0.185
 GHOST = 0.22
 OUT_OF_ROUND = 0.045
 STRAY = 0.0045
+DEEP = -7.0  # mm beyond a side of the box: the seal lies on that line rather than at it
+RING_MM = 0.8  # width of the narrowest rings
 TWICE = 0.88  # width over length of the widest double strike
 
 
@@ -199,11 +202,15 @@ def _settle(found: Finding, fine: Circle) -> None:
     ellipse = m["stray"] < STRAY  # the outline of two rings side by side strays from one
     oval = m["aspect"] < 1 - OUT_OF_ROUND and ellipse and (m["twin"] < 0.45 or m["aspect"] < TWICE) and not cropped
     apart = m["other_mm2"] > 6 and m["other_mm"] > 1.5 * found.radius + 9
-    two = TWICE < m["aspect"] < 0.993  # print along the rim also makes a lone ring look like two, but no longer
+    shift = 1 - m["aspect"]  # print along the rim also makes a lone ring look like two, but no longer
+    long = 0.007 < shift < 1 - TWICE and m["stray"] < 0.13 * shift + 0.002  # a bitten ring strays further
+    stadium = long and shift > 0.01 and m["stray"] > 0.06 * shift + 0.0004  # an ellipse strays less
     far = m["other_mm2"] > 90 and m["twin"] < 0.55
-    ghost = (m["twin"] > 0.55 and two) or (m["ghost"] > 0.45 and not far) or (m["ghost"] > GHOST and not (apart or far))
+    ghost = (m["twin"] > 0.55 and long) or (m["ghost"] > 0.45 and not far)
+    ghost = ghost or (m["ghost"] > (GHOST / 2 if stadium else GHOST) and not (apart or far))
     ghost = ghost and not cropped and not oval
-    if m["density"] < (0.25 if Label.NOT_RED in d else FAINT):
+    spread = math.erf(RING_MM / 2 / (math.sqrt(2) * max(m["blur_mm"], 0.05)))  # what blur leaves of a line's height
+    if m["density"] < (0.25 if Label.NOT_RED in d else FAINT) * spread:
         d.add(Label.FAINT)
     if m["blur_mm"] > BLUR_MM:
         d.add(Label.BLURRED)
@@ -220,7 +227,7 @@ def _settle(found: Finding, fine: Circle) -> None:
     if cropped:
         d.add(Label.CROPPED)
     if m["border_mm"] < BORDER_MM and not cropped:
-        d.add(Label.TOUCH_BORDER)
+        d.add(Label.TOUCH_BORDER if m["border_mm"] > DEEP else Label.OVER_LINE)
 
 
 def _not_a_ring(

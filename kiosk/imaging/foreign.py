@@ -15,6 +15,9 @@ from kiosk.imaging.optics import Float
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.verdict import Label
 
+TOUCH_MM = 0.3  # print nearer than this to the ring touches it
+TEXT_MM2 = 0.4  # of print
+
 
 def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple[float, float], frame: Frame) -> None:
     """Print and lines under the seal: ink that stops red light, in the disc, off the box's own rules."""
@@ -25,7 +28,7 @@ def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple
     own = found.measures.get("ink_red", 0.1) * 255
     _, dark = cv2.threshold(red, max(62.0, 1.9 * own, own + 45), 255, cv2.THRESH_BINARY)
     disc = np.zeros_like(dark)
-    cv2.circle(disc, (round(fine.x), round(fine.y)), round(fine.radius + 0.1 * FINE), 255, -1)
+    cv2.circle(disc, (round(fine.x), round(fine.y)), round(fine.radius + TOUCH_MM * FINE), 255, -1)
     x, y = (start + np.arange(size) / FINE for start, size in zip(origin, dark.shape[::-1], strict=True))
     near, far = 0.7, 1.7
     free = np.outer(_between(y, cell.top + near, cell.bottom - near), _between(x, cell.left + near, cell.right - near))
@@ -36,7 +39,7 @@ def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple
     text = cv2.countNonZero(rest) / FINE**2
     found.measures["line_mm"] = lines
     found.measures["text_mm2"] = text
-    if text > (2.0 if lines else 0.7):
+    if text > (2.0 if lines else TEXT_MM2):
         found.defects.add(Label.OVER_TEXT)
         found.spots += spots.regions(Label.OVER_TEXT, rest, origin, FINE, 4.0)
     if lines > 2.2:
