@@ -83,10 +83,11 @@ def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
     rim = cv2.subtract(valid, cv2.erode(valid, np.ones((5, 5), np.uint8)))
     touching, sides = _touched(rim, labels, count)
     total = max(1, int(touching[1:].sum()))
+    around = 1 + int(touching[1:].argmax()) if count > 1 and touching[1:].max() > 0.36 * total else 0
     found = []
     for k in range(1, count):
         x, y, w, h, area = (int(v) for v in stats[k])
-        if w < 8 * WORK or h < 6 * WORK or touching[k] > 0.36 * total or sides[k]:
+        if w < 8 * WORK or h < 6 * WORK or k == around or sides[k]:
             continue
         if w > 0.97 * free.shape[1] and h > 0.5 * free.shape[0]:
             continue

@@ -132,8 +132,10 @@ def _from_corners(picture: Decoded, corners: NDArray[Any]) -> Frame:
     else:
         small = picture.reduced(2)
         inner = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]]) @ to_picture
+    four = cv2.cvtColor(small, cv2.COLOR_RGB2RGBA)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    work = cv2.warpPerspective(small, inner, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    four = cv2.warpPerspective(four, inner, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    work = cv2.cvtColor(four, cv2.COLOR_RGBA2RGB)
     valid = _valid(picture, to_picture, size)
     return Frame(picture, work, valid, to_picture, False, 25.4 * WORK * shrink, corners)
 
@@ -160,7 +162,7 @@ def _from_scan(picture: Decoded, dpi: float) -> Frame:
         width, height = size[0] * times, size[1] * times
     else:
         size = (max(8, round(width * factor)), max(8, round(height * factor)))
-        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        how = cv2.INTER_AREA if factor < 0.6 else cv2.INTER_LINEAR
         small = cv2.resize(picture.rgb, size, interpolation=how)
     fx, fy = width / size[0], height / size[1]
     to_picture = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1.0]])

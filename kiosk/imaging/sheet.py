@@ -23,7 +23,8 @@ def find_sheet(picture: Decoded) -> NDArray[Any] | None:
     width, height = picture.width, picture.height
     scale = 640 / max(height, width)
     size = (round(width * scale), round(height * scale))
-    small = cv2.resize(picture.reduced(2) if scale < 0.4 else picture.rgb, size, interpolation=cv2.INTER_AREA)
+    near = picture.reduced(4) if scale < 0.2 else picture.reduced(2) if scale < 0.4 else picture.rgb
+    small = cv2.resize(near, size, interpolation=cv2.INTER_LINEAR if near is not picture.rgb else cv2.INTER_AREA)
     rough = _rough(small)
     if rough is None:
         return None
