@@ -91,7 +91,8 @@ def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
             continue
         if w > 0.97 * free.shape[1] and h > 0.5 * free.shape[0]:
             continue
-        if area < 0.8 * w * h and _outline(labels[y : y + h, x : x + w] == k) < 0.8 * w * h:
+        seen = cv2.countNonZero(valid[y : y + h, x : x + w])  # the picture's edge may run across it
+        if area < 0.8 * seen and _outline(labels[y : y + h, x : x + w] == k) < 0.8 * seen:
             continue
         found.append(_cell(frame, 2 * x, 2 * y, 2 * w, 2 * h, touching[k] > 0))
     return tuple(found)

@@ -221,6 +221,6 @@ def _slopes(runs: Pixels) -> tuple[Float, Float]:
     xx, xy, yy = np.bincount(owner, x * x), np.bincount(owner, x * y), np.bincount(owner, y * y)
     slope = xy / np.maximum(xx, 1)
     degrees, length = np.degrees(np.arctan(slope)), np.sqrt(12 * xx / count)
-    straight = (yy - slope * xy) / count < 1.5
+    straight = (yy - slope * xy) / count < 4.0  # two rules side by side are one component
     keep = straight & (length > 60) & (np.abs(degrees) < 10)
     return degrees[keep], length[keep] ** 2
