@@ -32,6 +32,11 @@ def stroke(rng: np.random.Generator, canvas: NDArray[np.uint8], points: Map, wid
         cv2.line(canvas, start, end, 255, max(1, round(float(w))), cv2.LINE_AA, 4)
 
 
+def _turning_back(at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Folded into 0..1: a hand turns back before the edge, it does not run along it as if cut off."""
+    return np.asarray(1 - np.abs(1 - np.abs(at) % 2))
+
+
 def free_signature(rng: np.random.Generator, width_mm: float, height_mm: float, pen: float) -> Map:
     """Two to four invented characters of strokes, partly joined up."""
     px = PX_MM * SS
@@ -45,8 +50,8 @@ def free_signature(rng: np.random.Generator, width_mm: float, height_mm: float, 
         last = None
         for _ in range(int(rng.integers(3, 8))):
             n = int(rng.integers(2, 5))
-            x = x0 + cell * np.clip(rng.uniform(0.02, 0.98) + np.cumsum(rng.normal(0, 0.3, n)), 0.0, 1.05)
-            y = pad + (height - 2 * pad) * np.clip(rng.uniform(0, 1) + np.cumsum(rng.normal(0, 0.28, n)), 0, 1)
+            x = x0 + cell * 1.05 * _turning_back(rng.uniform(0.02, 0.95) + np.cumsum(rng.normal(0, 0.3, n)))
+            y = pad + (height - 2 * pad) * _turning_back(rng.uniform(0, 1) + np.cumsum(rng.normal(0, 0.28, n)))
             points = np.stack([x, y], 1).astype(np.float32)
             if last is not None and rng.random() < 0.35:
                 points = np.vstack([last[None], points])

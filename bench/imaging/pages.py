@@ -1,6 +1,7 @@
 """One synthetic page: a form, a seal or signature with or without a defect, distractors, and the truth about it.
 
-Bad pages differ from good ones by a stated gap in one quantity; ``hard`` narrows each gap (see ``GAPS``).
+Bad pages differ from good ones by a stated gap in one quantity; ``hard`` narrows each gap (see ``GAPS``,
+and ``spoil`` for what shows of a spoilt signature).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.imaging import forms, hand, paper, stamps
+from bench.imaging import forms, hand, paper, spoil, stamps
 from bench.imaging.words import PX_MM, person, pick, some_font, unit_name
 
 #: quantity: ((good from, to), (bad from, to)) for normal and for hard pages.
@@ -180,7 +181,7 @@ def make(seed: int, index: int, family: str = "unit", hard: bool = False, label:
     gap = {k: _between(rng, v[1] if k in _SPOILS.get(label, ()) else v[0]) for k, v in GAPS[hard].items()}
     ink = _other(rng) if label == "not_red" else paper.red_ink(rng)
     name = unit_name(rng) if family == "unit" else person(rng)
-    cover, diameter, kind, ink = _mark(rng, family, label, gap, name, ink)
+    cover, diameter, kind, ink = _mark(rng, family, label, gap, name, ink, hard)
     half = (cover.shape[1] / 2 / PX_MM - 1.0, cover.shape[0] / 2 / PX_MM - 1.0)
     if kind == "signature":
         half = (half[0] + 0.8, half[1] + 0.8)
@@ -211,7 +212,12 @@ def make(seed: int, index: int, family: str = "unit", hard: bool = False, label:
     labels = [] if label == "good" else [label]
     page = Page(colours, cover, origin, labels, family, hard, form.box, center, diameter, name, kind=kind)  # type: ignore[arg-type]
     page.blur_mm = gap["blur_mm"]
-    page.cut = (str(pick(rng, ["left", "right", "top", "bottom"])), gap["cut"]) if label == "cropped" else None
+    if label == "cropped":
+        side = str(pick(rng, ["left", "right", "top", "bottom"]))
+        page.cut = (
+            side,
+            spoil.cut_share(rng, cover, side, GAPS[hard]["cut"][1]) if kind == "signature" else gap["cut"],
+        )
     page.facts = gap
     return page
 
@@ -240,7 +246,13 @@ def _form(rng: np.random.Generator, family: str, half: tuple[float, float], gap:
 
 
 def _mark(
-    rng: np.random.Generator, family: str, label: str, gap: dict[str, float], name: str, ink: NDArray[np.float32]
+    rng: np.random.Generator,
+    family: str,
+    label: str,
+    gap: dict[str, float],
+    name: str,
+    ink: NDArray[np.float32],
+    hard: bool,
 ) -> tuple[stamps.Map, float | None, str, NDArray[np.float32]]:
     """The seal or signature itself with those defects that lie in it."""
     diameter, kind = None, "seal"
@@ -255,7 +267,9 @@ def _mark(
             plate = stamps.round_seal(rng, diameter, name, gap["aspect"])
         cover = stamps.inked(rng, plate, uneven, holes)
     elif rng.random() < (0.7 if label == "two_seals" else 0.35):
-        cover = stamps.inked(rng, stamps.square_seal(rng, float(rng.uniform(14, 24)), name), uneven, holes)
+        side = float(rng.uniform(14, 24))
+        slim = float(rng.uniform(0.45, 0.9)) if rng.random() < 0.2 else 1.0
+        cover = stamps.inked(rng, stamps.square_seal(rng, side, name, slim=slim), uneven, holes)
     else:
         kind = "signature"
         cover = hand.any_signature(rng, name, 45 if label == "two_seals" else 60, 18)
@@ -264,13 +278,18 @@ def _mark(
         turn = rng.normal(0, 8 if family == "unit" else 3)
         h, w = cover.shape
         cover = cv2.warpAffine(cover, cv2.getRotationMatrix2D((w / 2, h / 2), turn, 1), (w, h), flags=cv2.INTER_LINEAR)
-    if gap["double_mm"] > 0:
-        cover = _double(rng, cover, gap["double_mm"] * (1.0 if kind == "seal" else 0.8))
+    if family == "personal":
+        gap["density"] = spoil.density(gap["density"], ink, label == "faint", hard)
+    if gap["double_mm"] > 0 and family == "unit":
+        cover = _double(rng, cover, gap["double_mm"])
+    elif gap["double_mm"] > 0:
+        cover = spoil.twice(rng, cover, gap["double_mm"] * (1.0 if kind == "seal" else 0.8), hard)
     if label == "incomplete":
         if family == "unit" or kind == "seal":
             cover = _bite(rng, cover, gap["missing"])
         else:
-            cover = hand.bitten(rng, cover, max(gap["missing"], 0.15))
+            strength = gap["density"] * (1 - float(ink.min()))
+            cover = spoil.torn(rng, cover, max(gap["missing"], 0.15), strength, hard)
     return cover * gap["density"], diameter, kind, ink
 
 

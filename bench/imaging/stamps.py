@@ -108,24 +108,30 @@ def _number(rng: np.random.Generator, canvas: NDArray[np.uint8], middle: float, 
         _put(canvas, _glyph(char, font, 0.9), x, y, angle - 90)
 
 
-def square_seal(rng: np.random.Generator, side: float, name: str, px: float = PX_MM * SS) -> Map:
-    """Coverage of a square seal of ``side`` mm with its characters in two columns."""
+def square_seal(rng: np.random.Generator, side: float, name: str, px: float = PX_MM * SS, slim: float = 1.0) -> Map:
+    """Coverage of a square seal of ``side`` mm with its characters in two columns; ``slim`` < 1 makes it a tall or
+    wide rectangle whose short side is so much of the long one."""
     size = SS * round((side + 2) * px / SS)
-    canvas = np.zeros((size, size), np.uint8)
     edge = round(px)
-    cv2.rectangle(canvas, (edge, edge), (size - edge, size - edge), 255, -1)
+    short = SS * round((size - 2 * edge) * slim / SS) + 2 * edge
+    wide, high = (short, size) if slim == 1 or rng.random() < 0.6 else (size, short)
+    canvas = np.zeros((high, wide), np.uint8)
+    cv2.rectangle(canvas, (edge, edge), (wide - edge, high - edge), 255, -1)
     rule = round(max(0.6, side * 0.045) * px)
-    cv2.rectangle(canvas, (edge + rule, edge + rule), (size - edge - rule, size - edge - rule), 0, -1)
+    cv2.rectangle(canvas, (edge + rule, edge + rule), (wide - edge - rule, high - edge - rule), 0, -1)
     chars = (name + "之印章")[:4] if len(name) < 4 else name[:9]
-    per = 2 if len(chars) <= 4 else 3
-    room = (size - 2 * edge - 2 * rule) / per
-    font = some_font(rng, "seal", room * 0.86)
+    cols = 2 if len(chars) <= 4 else 3
+    if slim < 0.6:
+        chars, cols = name[:4], 1 if high > wide else len(name[:4])
+    rows = -(-len(chars) // cols)
+    room = ((wide - 2 * edge - 2 * rule) / cols, (high - 2 * edge - 2 * rule) / rows)
+    font = some_font(rng, "seal", min(room) * 0.86)
     for k, char in enumerate(chars):
-        x = size - edge - rule - (k // per + 0.5) * room
-        y = edge + rule + (k % per + 0.5) * room
-        _put(canvas, _glyph(char, font, 1.0), x, y, 0)
+        x = wide - edge - rule - (k // rows + 0.5) * room[0]
+        y = edge + rule + (k % rows + 0.5) * room[1]
+        _put(canvas, _glyph(char, font, min(1.6, room[0] / room[1]) if slim > 0.6 else 1.0), x, y, 0)
     if side < 25 and rng.random() < 0.25:
-        inside = canvas[edge : size - edge, edge : size - edge]
+        inside = canvas[edge : high - edge, edge : wide - edge]
         inside[rule:-rule, rule:-rule] = 255 - inside[rule:-rule, rule:-rule]
     return canvas.astype(np.float32) / 255
 

@@ -85,6 +85,12 @@ def frame(decoded: Decoded, dpi: float | None) -> Frame:
     return _from_scan(decoded, scale)
 
 
+def as_seen(sheet: Frame) -> Frame:
+    """The picture of a sheet that is partly outside it, without stretching it: its corners cannot be known."""
+    picture = sheet.picture
+    return _from_scan(picture, 25.4 * max(picture.width, picture.height) / A4[1])
+
+
 def _fills(corners: NDArray[Any], decoded: Decoded) -> bool:
     """True if the sheet's corners are the picture's own: a scan of unknown resolution, to be stretched in no way."""
     width, height = decoded.width, decoded.height

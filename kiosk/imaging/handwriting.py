@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.imaging import boxes, optics, repeat, spots, strokes, trace
+from kiosk.imaging import boxes, cuts, name_seal, optics, repeat, spots, strokes, trace
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.finding import BORDER_MM, FINE, Finding
 from kiosk.imaging.frame import WORK, Frame
@@ -26,10 +26,12 @@ TRACE_MM2 = 2.0
 HALO = 11
 REMAINS, REMAINS_MM2 = 45, 25.0
 EDGE_MM = 0.7  # nearer to the picture's own edge, a part is beyond it
-PARTNERS = 0.945
-PALER = 0.024
-LONGER = 1.04
-PALER_SEAL = 0.036  # patches of less ink are paler, too
+INSIDE_MM = 0.4  # as near to it, the ink goes on outside
+LIKES, SEAL_LIKES = 1.12, 1.2
+COPY, SEAL_COPY = 1.85, 1.88
+TRAIL = 0.1
+CUT_ENDS = 2.0
+SOLID, WHOLE = 0.6, 0.965  # share of its rectangle that a solid name seal fills, at least and if it is whole
 
 
 def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
@@ -48,6 +50,7 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     found.radius = max(found.size) / 2
     found.measures["coloured"], found.measures["strengthened"] = float(marks.red), float(faint)
     _place(found, frame, cell, (left, top))
+    _at_edge(found, frame, marks, own)
     _print_under(found, marks, own)
     _ink(found, frame, (left, top))
     _several(found, marks, own)
@@ -113,6 +116,17 @@ def _place(found: Finding, frame: Frame, cell: Cell, corner: tuple[float, float]
     found.measures["edge_mm"] = min([gap for gap, is_open in zip(gaps, cell.open, strict=True) if is_open] or [99.0])
 
 
+def _at_edge(found: Finding, frame: Frame, marks: Marks, own: Pixels) -> None:
+    """How far (mm) the ink stays within the picture, and where it comes near its edge."""
+    outline = cv2.convexHull(cv2.findNonZero(own)).reshape(-1, 2) / WORK + np.array([marks.left, marks.top])
+    away = frame.inside(outline) / frame.px_mm(found.x, found.y)
+    found.measures["inside_mm"] = float(away.min())
+    near = outline[away < INSIDE_MM]
+    if len(near):
+        (x0, y0), (x1, y1) = near.min(axis=0) - 0.5, near.max(axis=0) + 0.5
+        found.spots.append(Spot(Label.CROPPED, (float(x0), float(y0), float(x1), float(y1))))
+
+
 def _print_under(found: Finding, marks: Marks, own: Pixels) -> None:
     """Print (mm²) and rules (mm) that own ink lies on or nearly encloses."""
     near = cv2.dilate(own, np.ones((5, 5), np.uint8))
@@ -169,6 +183,12 @@ def _ink(found: Finding, frame: Frame, corner: tuple[float, float]) -> None:
     steep = slope[slope > 0.25 * float(slope.max())]
     found.measures["blur_mm"] = solid / max(1.0, float(np.percentile(steep, 85))) / 2.5066 / FINE if steep.size else 9.0
     repeat.measure(found.measures, strong, solid)
+    found.measures["cut_ends"] = 0.0
+    if not found.measures["coloured"]:
+        found.measures["cut_ends"], line = cuts.find(strong, solid)
+        if line is not None:
+            ends = np.array(line) / FINE + np.array(corner) - pad
+            found.spots.append(spots.line(Label.INCOMPLETE, ends))
 
 
 def _several(found: Finding, marks: Marks, own: Pixels) -> None:
@@ -197,45 +217,14 @@ def _clusters(mask: Pixels, side: float, ink: float) -> list[NDArray[Any]]:
 
 
 def _whole(found: Finding, marks: Marks, own: Pixels) -> None:
-    """For a square seal: the share of its outline that is missing."""
-    found.measures["missing"] = 0.0
-    if not marks.red or found.measures["marks"] != 1:
+    """For a name seal: what is missing of its outline."""
+    found.measures.update(missing=0.0, gap_mm=0.0, filled=1.0)
+    if not marks.red or found.measures["marks"] > 1:
         return
-    own = cv2.bitwise_and(own, marks.vivid)
-    points = np.stack(np.nonzero(own)[::-1], 1).astype(np.float32)
-    (cx, cy), (w, h), turn = cv2.minAreaRect(points)
-    if min(w, h) < 9 * WORK:
-        return
-    side = round(max(w, h)) + 8
-    move = cv2.getRotationMatrix2D((cx, cy), turn, 1.0)
-    move[:, 2] += np.array([side / 2 - cx, side / 2 - cy])
-    level = cv2.warpAffine(own, move, (side, side))
-    a, b = (side - w) / 2, (side - h) / 2
-    t = max(4, round(1.3 * WORK))
-    x0, y0, x1, y1 = round(a), round(b), round(a + w), round(b + h)
-    sides = [level[y0 : y0 + t, x0:x1].max(axis=0), level[y1 - t : y1, x0:x1].max(axis=0),
-             level[y0:y1, x0 : x0 + t].max(axis=1), level[y0:y1, x1 - t : x1].max(axis=1)]  # fmt: skip
-    found.measures["missing"] = 1 - float(np.mean(np.concatenate(sides) > 0))
-    found.spots += _bare_sides(sides, (x0, y0, x1, y1), move, (marks.left, marks.top))
-    found.measures["long"] = max(w, h) / max(1.0, min(w, h))
-
-
-def _bare_sides(
-    sides: list[Pixels], box: tuple[int, int, int, int], move: NDArray[Any], corner: tuple[float, float]
-) -> list[Spot]:
-    """The stretches of a square seal's outline that have no ink. ``move``: from the window to the levelled seal."""
-    back, (x0, y0, x1, y1) = cv2.invertAffineTransform(move), box
-    out = []
-    for k, side in enumerate(sides):
-        bare = np.flatnonzero(side.ravel() == 0)
-        if len(bare) < 1.5 * WORK:
-            continue
-        a, b = int(bare[0]), int(bare[-1])
-        ends = ((x0 + a, y0), (x0 + b, y0)) if k == 0 else ((x0 + a, y1), (x0 + b, y1)) if k == 1 else (
-            ((x0, y0 + a), (x0, y0 + b)) if k == 2 else ((x1, y0 + a), (x1, y0 + b)))  # fmt: skip
-        seen = (np.array(ends, np.float64) @ back[:, :2].T + back[:, 2]) / WORK + np.array(corner)
-        out.append(spots.line(Label.INCOMPLETE, seen))
-    return out
+    seen = name_seal.outline(cv2.bitwise_and(own, marks.vivid), marks.left, marks.top)
+    if seen is not None:
+        found.measures.update(missing=seen.missing, gap_mm=seen.gap, filled=seen.filled, long=seen.long)
+        found.spots += seen.gaps
 
 
 def _pale(found: Finding, marks: Marks, own: Pixels) -> None:
@@ -251,18 +240,23 @@ def _pale(found: Finding, marks: Marks, own: Pixels) -> None:
 
 
 def _repeated(m: dict[str, float]) -> bool:
-    """A double strike: nearly all ink has its partner, and the copy is paler than the first strike."""
-    turned = m["partners"] > 0.87 and m["partners"] - m["chance"] > 0.15 and m["paler"] > 0.06
-    longer = LONGER < m.get("long", 1.0) < 1.3 and m["missing"] < 0.06 and m["border_mm"] > BORDER_MM
-    if longer and m["partners"] > 0.98 and m["chance"] > 0.94:
-        return True  # all sides are there and the lines run into each other, yet it is no square: as dark both times
-    least = PALER_SEAL + 0.6 * max(0.0, m["chance"] - 0.9) if m["coloured"] else PALER
-    return (m["partners"] > PARTNERS and m["paler"] > least) or turned
+    """A double strike, as any of the looks sees it; a name seal's lines and characters are alike from the start."""
+    likes, fainter = m["likes"], m["fainter"]
+    if m["coloured"]:
+        apart = likes > SEAL_LIKES and likes > m["likes_else"] + 0.1 and fainter > 2.8
+        paler = not _broken(m) and (m["trail"] > 0.2 or m["copy"] > SEAL_COPY)
+        return apart or fainter > 7 or paler or likes > 1.45
+    return likes > LIKES or (fainter > 8 and likes > 0.5) or m["trail"] > TRAIL or m["copy"] > COPY
+
+
+def _broken(m: dict[str, float]) -> bool:
+    """A name seal's outline has a gap, or a solid one lacks a part."""
+    return m["missing"] > 0.06 or m["gap_mm"] > 1.5 or SOLID < m["filled"] < WHOLE
 
 
 def _settle(found: Finding) -> None:
     m, d = found.measures, found.defects
-    cropped = m["edge_mm"] < EDGE_MM
+    cropped = m["edge_mm"] < EDGE_MM or m["inside_mm"] < INSIDE_MM
     if cropped:
         d.add(Label.CROPPED)
     if m["print_touched_mm2"] > 0.5 or m["print_held_mm2"] > 1.0:
@@ -283,6 +277,6 @@ def _settle(found: Finding) -> None:
         d.add(Label.TOUCH_BORDER)
     explained = {Label.TWO_SEALS, Label.SMEARED, Label.TOUCH_BORDER, Label.FAINT}
     dry = m["pale_mm2"] > PALE_MM2 or (m["trace_mm2"] > TRACE_MM2 and not {Label.OVER_TEXT, Label.OVER_LINE} & d)
-    torn = m["missing"] > 0.1 or m.get("long", 1.0) > 1.1 or dry
+    torn = _broken(m) or m["cut_ends"] > CUT_ENDS or dry
     if not cropped and not (explained | {Label.BLURRED}) & d and torn:
         d.add(Label.INCOMPLETE)

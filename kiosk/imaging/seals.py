@@ -8,8 +8,9 @@ from kiosk.imaging import boxes, company, cutout, handwriting, marks, optics, ow
 from kiosk.imaging import family as kinds
 from kiosk.imaging.boxes import Cell
 from kiosk.imaging.finding import Finding
-from kiosk.imaging.frame import WORK, Frame, frame
+from kiosk.imaging.frame import WORK, Frame, as_seen, frame
 from kiosk.imaging.pictures import decode
+from kiosk.imaging.sheet import whole
 from kiosk.imaging.verdict import Label, SealVerdict
 
 ORDER = list(Label)
@@ -34,6 +35,10 @@ def check(
     if cell is None:  # rules that lie out of focus are broad and pale
         page = boxes.layout(sheet, boxes.PALE_RULED)
         cell = boxes.target(page, family == "personal")
+    if cell is None and family == "personal" and sheet.corners is not None and not whole(sheet.corners, sheet.picture):
+        sheet = as_seen(sheet)
+        page = boxes.layout(sheet)
+        cell = boxes.target(page, personal=True)
     found: Finding | None
     if family == "unit":
         lines: list[tuple[str, float]] = []
