@@ -30,6 +30,7 @@ BLUR_MM = 0.185
 GHOST = 0.22
 OUT_OF_ROUND = 0.045
 STRAY = 0.0045
+RIM_MM = 2.0  # of ink at the picture's edge: a ring that only comes near it has none
 DEEP = -7.0  # mm beyond a side of the box: the seal lies on that line rather than at it
 RING_MM = 0.8  # width of the narrowest rings
 TWICE = 0.88  # width over length of the widest double strike
@@ -47,11 +48,23 @@ def judge(frame: Frame, page: Layout, cell: Cell, lines: list[tuple[str, float]]
     found.measures["support"] = rough.support if rough else 0.0
     if rough is None or rough.support < 0.3:
         return _not_a_ring(frame, page, cell, found, box, mask, lines)
+    found.measures["rim_mm"] = _at_rim(frame, mask, (x, y, wide, high))
     _ring(frame, page, cell, found, rough, mask, lines, coloured)
     if Label.NOT_ROUND in found.defects:  # the circle fits it nowhere
         found.size = (box[2] - box[0], box[3] - box[1])
         found.x, found.y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return found
+
+
+def _at_rim(frame: Frame, mask: Pixels, box: tuple[int, int, int, int]) -> float:
+    """Length (mm) over which the ink of a mask, with its bounding ``box``, reaches the picture's edge."""
+    x, y, wide, high = box
+    window = (slice(max(0, y - 4), y + high + 4), slice(max(0, x - 4), x + wide + 4))
+    seen = frame.valid[window]
+    if cv2.countNonZero(seen) == seen.size:
+        return 0.0
+    rim = cv2.subtract(seen, cv2.erode(seen, np.ones((5, 5), np.uint8), borderValue=(255,)))
+    return cv2.countNonZero(cv2.bitwise_and(rim, mask[window])) / 2 / WORK
 
 
 def _ring(
@@ -198,7 +211,7 @@ def _others(found: Finding, page: Layout, cell: Cell) -> None:
 def _settle(found: Finding, fine: Circle) -> None:
     """From measures to labels; a fault that another one explains is not told twice."""
     m, d = found.measures, found.defects
-    cropped = m["inside_px"] < -1.5
+    cropped = m["inside_px"] < -1.5 or m["rim_mm"] > RIM_MM
     ellipse = m["stray"] < STRAY  # the outline of two rings side by side strays from one
     oval = m["aspect"] < 1 - OUT_OF_ROUND and ellipse and (m["twin"] < 0.45 or m["aspect"] < TWICE) and not cropped
     apart = m["other_mm2"] > 6 and m["other_mm"] > 1.5 * found.radius + 9
@@ -212,7 +225,7 @@ def _settle(found: Finding, fine: Circle) -> None:
     spread = math.erf(RING_MM / 2 / (math.sqrt(2) * max(m["blur_mm"], 0.05)))  # what blur leaves of a line's height
     if m["density"] < (0.25 if Label.NOT_RED in d else FAINT) * spread:
         d.add(Label.FAINT)
-    if m["blur_mm"] > BLUR_MM:
+    if m["blur_mm"] > BLUR_MM * (1.2 if ghost else 1.0):
         d.add(Label.BLURRED)
     if oval:
         d.add(Label.NOT_ROUND)
