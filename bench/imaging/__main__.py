@@ -25,7 +25,7 @@ from PIL import Image
 
 from bench.imaging import capture, pages
 from bench.imaging.shelf import Drawn, Job, drawn
-from kiosk.imaging import seals
+from kiosk.imaging import memory, seals
 from kiosk.imaging.verdict import SealVerdict
 
 HELD_BACK = 20261
@@ -53,6 +53,7 @@ def overlap(verdict: SealVerdict, truth: Drawn | capture.Picture) -> float:
 def one(job: Job) -> dict[str, Any]:
     """Draw one page, judge it, compare."""
     cv2.setNumThreads(1)
+    memory.keep_freed()
     page = drawn(job)
     began = time.process_time()
     with Image.open(io.BytesIO(page.data)) as image:
@@ -144,7 +145,7 @@ def table(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def memory(family: str, mode: str, seed: int) -> int:
+def peak(family: str, mode: str, seed: int) -> int:
     """Peak MB of a fresh process that judges one page and does nothing else."""
     page = pages.make(seed, 0, family, False, "good")
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
@@ -160,8 +161,9 @@ _ALONE = """
 import sys
 from pathlib import Path
 import cv2
-from kiosk.imaging import seals
+from kiosk.imaging import memory, seals
 cv2.setNumThreads(1)
+memory.keep_freed()
 seals.check(Path(sys.argv[1]).read_bytes(), sys.argv[2], None, cut=False, mark=False)
 said = Path("/proc/self/status").read_text()  # getrusage also counts the process that started this one
 print(int(said.split("VmHWM:")[1].split()[0]) // 1024)
@@ -197,9 +199,9 @@ def main() -> None:
                     print("  ", row["index"], row["kind"], row["want"], "->", row["got"])
             else:
                 print(Counter(f"{'+'.join(r['want']) or 'good'} -> {'+'.join(r['got']) or 'good'}" for r in wrong))
-    peak = {mode: memory("unit", mode, given.seed) for mode in sorted({told["mode"] for told in every})}
-    print("peak memory of a process that only judges, MB: " + ", ".join(f"{k} {v}" for k, v in peak.items()))
-    print(json.dumps({"seed": given.seed, "sets": every, "peak_mb": peak}, ensure_ascii=False))
+    peaks = {mode: peak("unit", mode, given.seed) for mode in sorted({told["mode"] for told in every})}
+    print("peak memory of a process that only judges, MB: " + ", ".join(f"{k} {v}" for k, v in peaks.items()))
+    print(json.dumps({"seed": given.seed, "sets": every, "peak_mb": peaks}, ensure_ascii=False))
 
 
 if __name__ == "__main__":

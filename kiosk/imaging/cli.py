@@ -9,7 +9,7 @@ from typing import Any
 import click
 import cv2
 
-from kiosk.imaging import seals
+from kiosk.imaging import memory, seals
 from kiosk.imaging.cutout import png
 from kiosk.imaging.verdict import PictureRefused, SealVerdict
 
@@ -28,6 +28,7 @@ def seal() -> None:
 def check(files: tuple[Path, ...], family: str | None, dpi: float | None, out: Path | None, as_json: bool) -> None:
     """Judge the capture box on each FILE."""
     cv2.setNumThreads(1)
+    memory.keep_freed()
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     answers: dict[str, Any] = {}

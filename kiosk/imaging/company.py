@@ -92,7 +92,7 @@ def _ring(
     _colour(found, ink, fine)
     _roundness(found, unrolled, fine)
     _place(found, frame, page, cell, lines)
-    own = double.own_ink(ink, found)
+    own = double.own_ink(ink, found, cell, (left, top))
     double.doubled(found, double.seen_only(frame, own, left, top), fine)
     double.twin(found, own, fine)
     foreign.foreign(found, ink, fine, cell, (left, top), frame)

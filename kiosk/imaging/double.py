@@ -6,12 +6,15 @@ import cv2
 import numpy as np
 
 from kiosk.imaging import circle as circles
+from kiosk.imaging.boxes import Cell
 from kiosk.imaging.circle import Circle
 from kiosk.imaging.finding import FINE, Finding
 from kiosk.imaging.frame import Frame
 from kiosk.imaging.optics import Float
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.verdict import Label
+
+OFF_MM = 0.7  # from a side of the box its rule is not seen any more
 
 
 def twin(found: Finding, own: Pixels, fine: Circle) -> None:
@@ -47,11 +50,18 @@ def _at(ink: Pixels, x: Float, y: Float, solid: float) -> Float:
     return out
 
 
-def own_ink(ink: Pixels, found: Finding) -> Pixels:
-    """Ink of the seal's own colour: for red ink what green loses more than red."""
+def own_ink(ink: Pixels, found: Finding, cell: Cell, origin: tuple[float, float]) -> Pixels:
+    """Ink of the seal's own colour: for red ink what green loses more than red.
+
+    Ink of another colour may look like print: then only what lies in the box, off its rules, is the seal's.
+    """
     red, green, _ = cv2.split(ink)
     if Label.NOT_RED in found.defects:
-        return green
+        sides = np.array([cell.left + OFF_MM, cell.top + OFF_MM, cell.right - OFF_MM, cell.bottom - OFF_MM])
+        left, top, right, bottom = np.clip(np.rint((sides - np.tile(origin, 2)) * FINE), 0, None).astype(int)
+        inside: Pixels = np.zeros_like(green)
+        inside[top:bottom, left:right] = green[top:bottom, left:right]
+        return inside
     own: Pixels = cv2.subtract(green, red)
     return own
 

@@ -8,7 +8,7 @@ from typing import Self
 import cv2
 from PIL import Image
 
-from kiosk.imaging import document, seals, template_seal
+from kiosk.imaging import document, memory, seals, template_seal
 from kiosk.imaging.pictures import decode
 from kiosk.imaging.verdict import DocumentVerdict, SealVerdict
 
@@ -18,6 +18,7 @@ class Inspector:
 
     def __init__(self, threads: int = 1) -> None:
         cv2.setNumThreads(threads)
+        memory.keep_freed()
 
     def __enter__(self) -> Self:
         return self

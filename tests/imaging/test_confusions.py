@@ -15,6 +15,9 @@ from kiosk.imaging.seals import check
         (906, 11, "unit", "smeared", "scan", False),  # two rings look like an oval
         (906, 24, "unit", "two_seals", "scan", False),  # a second seal's rim looks like a copy of the first
         (906, 24, "unit", "not_round", "scan", False),  # an oval looks like two rings
+        (921, 25, "unit", "incomplete", "photo", True),  # a bitten ring is longer one way, as two rings are
+        (921, 64, "unit", "cropped", "photo", True),  # the box that the picture's edge cuts, not the blank one beside
+        (922, 22, "unit", "not_red", "photo", True),  # black ink: the box's rules look like a second strike
         (902, 20, "personal", "smeared", "scan", False),  # a solid square struck twice, as dark both times
         (902, 9, "personal", "incomplete", "scan", False),  # a dry pen's trace in the scanner's noise
         (902, 28, "personal", "good", "scan", False),  # the blur around a stroke looks like such a trace
