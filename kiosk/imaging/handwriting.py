@@ -23,14 +23,16 @@ BLUR_MM = 0.19
 NO_WORDS_MM = 0.3  # so out of focus, a stroke cannot be told from a word
 PALE_MM2 = 1.8
 TRACE_MM2 = 2.0
+SPECKS = 5
 HALO = 11
+LOWEST = 3.0  # mm
 REMAINS, REMAINS_MM2 = 45, 25.0
 EDGE_MM = 0.7  # nearer to the picture's own edge, a part is beyond it
 INSIDE_MM = 0.4  # as near to it, the ink goes on outside
-LIKES, SEAL_LIKES = 1.12, 1.2
+LIKES, SEAL_LIKES = 1.12, 1.1
 COPY, SEAL_COPY = 1.85, 1.88
 TRAIL = 0.1
-CUT_ENDS = 2.0
+CUT_ENDS = 1.5
 SOLID, WHOLE = 0.6, 0.965  # share of its rectangle that a solid name seal fills, at least and if it is whole
 
 
@@ -73,9 +75,14 @@ def _look(frame: Frame, page: Layout, cell: Cell) -> tuple[Marks, Pixels | None,
     marks = strokes.split(page, cell, frame.valid, FAINT_GAIN)
     marks.own = cv2.bitwise_and(marks.own, cv2.bitwise_not(printed))  # strengthened, print has a rim like faint ink
     own = _main(marks, 4.0)
-    if own is not None and not marks.coloured and _watermark(page, marks, own):
+    if own is not None and (_flat(own) or (not marks.coloured and _watermark(page, marks, own))):
         own = None
     return marks, own, True
+
+
+def _flat(own: Pixels) -> bool:
+    """True for a strip lower than any signature or seal: the rim of a printed line."""
+    return min(cv2.boundingRect(own)[2:]) < LOWEST * WORK
 
 
 def _watermark(page: Layout, marks: Marks, own: Pixels) -> bool:
@@ -231,10 +238,13 @@ def _pale(found: Finding, marks: Marks, own: Pixels) -> None:
     """Square millimetres of pale strokes where the own ink ends, as two looks see them."""
     here = (marks.left, marks.top)
     found.measures["pale_mm2"], seen = trace.fine(marks, own)
-    found.measures["trace_mm2"] = 0.0
+    found.measures.update(trace_mm2=0.0, specks=0.0)
     if not marks.red:
         found.measures["trace_mm2"], more = trace.smooth(marks, own)
+        found.measures["specks"], most = trace.specks(marks, own)
         seen = cv2.bitwise_or(seen, more)
+        if found.measures["specks"] >= SPECKS:
+            seen = cv2.bitwise_or(seen, most)
     if cv2.countNonZero(seen):
         found.spots += spots.regions(Label.INCOMPLETE, seen, here, WORK, 3.0)
 
@@ -243,10 +253,17 @@ def _repeated(m: dict[str, float]) -> bool:
     """A double strike, as any of the looks sees it; a name seal's lines and characters are alike from the start."""
     likes, fainter = m["likes"], m["fainter"]
     if m["coloured"]:
-        apart = likes > SEAL_LIKES and likes > m["likes_else"] + 0.1 and fainter > 2.8
+        apart = likes > SEAL_LIKES and fainter > 2.8 and (likes > m["likes_else"] + 0.1 or fainter > 5.5)
         paler = not _broken(m) and (m["trail"] > 0.2 or m["copy"] > SEAL_COPY)
-        return apart or fainter > 7 or paler or likes > 1.45
-    return likes > LIKES or (fainter > 8 and likes > 0.5) or m["trail"] > TRAIL or m["copy"] > COPY
+        return apart or (fainter > 7 and likes > 0.8) or paler or likes > 1.45
+    dragged = m["trail"] > TRAIL and not _dry(m)
+    once = likes > m["likes_else"] + 0.12 or fainter > 4  # strokes in even waves are alike at many shifts
+    return (likes > LIKES and once) or (fainter > 8 and likes > 0.5) or dragged or m["copy"] > COPY
+
+
+def _dry(m: dict[str, float]) -> bool:
+    """The ink goes on as a pale trace, or in specks."""
+    return m["pale_mm2"] > PALE_MM2 or m["trace_mm2"] > TRACE_MM2 or m["specks"] >= SPECKS
 
 
 def _broken(m: dict[str, float]) -> bool:
@@ -276,7 +293,7 @@ def _settle(found: Finding) -> None:
     if m["border_mm"] < BORDER_MM and not cropped:
         d.add(Label.TOUCH_BORDER)
     explained = {Label.TWO_SEALS, Label.SMEARED, Label.TOUCH_BORDER, Label.FAINT}
-    dry = m["pale_mm2"] > PALE_MM2 or (m["trace_mm2"] > TRACE_MM2 and not {Label.OVER_TEXT, Label.OVER_LINE} & d)
-    torn = _broken(m) or m["cut_ends"] > CUT_ENDS or dry
+    unsure = {Label.OVER_TEXT, Label.OVER_LINE} & d  # print breaks strokes up, and its rim is pale
+    torn = _broken(m) or m["pale_mm2"] > PALE_MM2 or (not unsure and (m["cut_ends"] > CUT_ENDS or _dry(m)))
     if not cropped and not (explained | {Label.BLURRED}) & d and torn:
         d.add(Label.INCOMPLETE)

@@ -77,6 +77,8 @@ def split(page: Layout, cell: Cell, valid: Pixels, gain: float = 1.0) -> Marks:
         straight = _straight(under)
         rules = cv2.bitwise_or(rules, cv2.bitwise_and(straight, under))
         text = cv2.bitwise_and(cv2.bitwise_or(text, under), cv2.bitwise_not(straight))
+    elif gain == 1:
+        text = cv2.bitwise_or(text, _words_under(ink, own, cv2.bitwise_and(mask, cv2.bitwise_not(rules))))
     grey = cv2.compare(colour, cv2.convertScaleAbs(strong, alpha=0.3), cv2.CMP_LT)
     return Marks(x0 / WORK, y0 / WORK, strong, own, text, rules, vivid, cv2.bitwise_and(own, grey), coloured, is_red)
 
@@ -124,6 +126,24 @@ def _under(red: Pixels, vivid: Pixels, free: Pixels) -> Pixels:
     _, under = cv2.threshold(red, max(70.0, 2.0 * own, own + 45), 255, cv2.THRESH_BINARY)
     under = cv2.bitwise_and(under, cv2.bitwise_and(free, cv2.dilate(vivid, np.ones((5, 5), np.uint8))))
     out: Pixels = cv2.morphologyEx(under, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    return out
+
+
+def _words_under(ink: Pixels, own: Pixels, free: Pixels) -> Pixels:
+    """Words under a pen's ink that is paler than print, seen in the light that this ink lets pass best."""
+    if cv2.countNonZero(own) < WORK * WORK:
+        return np.zeros_like(own)
+    own_level = np.median(ink[own > 0], axis=0)
+    best = int(own_level.argmin())
+    limit = max(float(own_level[best]) * 1.3, float(own_level[best]) + 42)
+    dark = cv2.bitwise_and(cv2.threshold(ink[..., best], min(limit, 255), 255, cv2.THRESH_BINARY)[1], free)
+    count, labels, stats = optics.clusters(cv2.dilate(dark, np.ones((11, 11), np.uint8)))
+    inked = np.bincount(labels[dark > 0], minlength=count) / WORK**2
+    wide, high = (np.sort(stats[:, 2:4], axis=1).T - 10)[::-1] / WORK
+    keep = (inked > 1.5) & (wide > 3.0) & (high < 8.0) & (high > 1.8)
+    keep[0] = False
+    words = dark * keep[labels].astype(np.uint8)
+    out: Pixels = cv2.bitwise_and(cv2.dilate(words, np.ones((5, 5), np.uint8)), free)  # their rims are paler
     return out
 
 

@@ -1,7 +1,8 @@
 """Pale traces where the ink ends: there the pen or the pad ran dry, and a part of the mark is missing.
 
-Two looks. The fine one sees thin traces that are just above the paper's grain. The smooth one averages the grain away
-and sees a twentieth of the ink's strength, if it does not go on away from the ink as a watermark or a crease does.
+Three looks. The fine one sees thin traces that are just above the paper's grain. The smooth one averages the grain away
+and sees a twentieth of the ink's strength, if it begins where strokes end, and does not go on away from the ink as a
+watermark or a crease does. The third one counts the specks into which a dry pen's stroke is broken.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ HALF = WORK / 2
 NEAR = 14.0  # mm around the ink in which the smooth look counts
 JOIN = 2.5  # mm between strokes of one trace
 CLUTTER = 15.0  # mm; what is longer is a crease or a watermark, not the paper's unrest
-PALEST = 0.25  # of the ink; a stroke of more ink is written
+PALEST = 0.33  # of the ink; a stroke of more ink is written
+AT_ENDS = 0.3  # share of what touches the ink that does so at the end of a stroke; a watermark passes under its side
+SPECKS_NEAR = 3.0  # mm
+SPECK_MM2 = 0.3
 LARGEST = 1.0  # times the ink that is left
 
 
@@ -72,8 +76,9 @@ def smooth(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
         return out
 
     everywhere, inside = areas(pale), areas(near)
-    begins = areas(cv2.dilate(ink, np.ones((9, 9), np.uint8))) > 0.12
-    kept = begins & (inside > 0.85 * everywhere)
+    touching = areas(cv2.dilate(ink, np.ones((9, 9), np.uint8)))
+    at_ends = areas(cv2.dilate(_stroke_ends(bold), np.ones((9, 9), np.uint8)))
+    kept = (touching > 0.12) & (at_ends > AT_ENDS * touching) & (inside > 0.85 * everywhere)
     short = np.maximum(stats[:, 2], stats[:, 3]) < CLUTTER * HALF
     clutter = float(everywhere[short & (inside < 0.15 * everywhere)].sum())
     held = float(everywhere[kept].sum())
@@ -84,6 +89,23 @@ def smooth(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
     mask = pale * kept[labels].astype(np.uint8)
     full: Pixels = cv2.resize(mask, (own.shape[1], own.shape[0]), interpolation=cv2.INTER_NEAREST)
     return excess, full
+
+
+def specks(marks: Marks, own: Pixels) -> tuple[int, Pixels]:
+    """How many specks lie about the own ink, into which a pen that runs dry breaks its stroke; their mask."""
+    solid = float(np.percentile(marks.strong[own > 0], 75))
+    x, y, wide, high = cv2.boundingRect(own)
+    reach = round(SPECKS_NEAR * WORK)
+    part = (slice(max(0, y - reach), y + high + reach), slice(max(0, x - reach), x + wide + reach))
+    inked = cv2.threshold(marks.strong[part], 0.3 * solid, 255, cv2.THRESH_BINARY)[1]
+    printed = cv2.dilate(cv2.bitwise_or(marks.text[part], marks.rules[part]), np.ones((9, 9), np.uint8))
+    inked = cv2.bitwise_and(inked, cv2.bitwise_not(printed))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8, ltype=cv2.CV_32S)
+    small = (stats[:, cv2.CC_STAT_AREA] < SPECK_MM2 * WORK**2) & (stats[:, cv2.CC_STAT_AREA] > 1)
+    small[0] = False
+    out = np.zeros_like(own)
+    out[part] = 255 * small[labels].astype(np.uint8)
+    return int(np.count_nonzero(small)), out
 
 
 def _strokes(marks: Marks, solid: float) -> Pixels:
@@ -100,6 +122,18 @@ def _strokes(marks: Marks, solid: float) -> Pixels:
     keep = (area > 0.5) & (np.maximum(stats[:, 2], stats[:, 3]) > 2.2 * HALF)
     keep[0] = False
     out: Pixels = pale * keep[labels].astype(np.uint8)
+    return out
+
+
+def _stroke_ends(bold: Pixels) -> Pixels:
+    """Points of the outline where a stroke ends, at half size: there it turns back within a millimetre."""
+    out = np.zeros((bold.shape[0] // 2, bold.shape[1] // 2), np.uint8)
+    outlines, _ = cv2.findContours(bold, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    for outline in (one.reshape(-1, 2) for one in outlines if len(one) > 12):
+        step = min(round(1.2 * WORK), len(outline) // 3)
+        across = np.hypot(*(np.roll(outline, step, 0) - np.roll(outline, -step, 0)).T)
+        cols, rows = outline[across < 1.4 * step].T // 2
+        out[rows.clip(0, out.shape[0] - 1), cols.clip(0, out.shape[1] - 1)] = 255
     return out
 
 
