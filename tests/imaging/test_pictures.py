@@ -134,3 +134,24 @@ def test_every_exif_rotation_is_the_librarys(turn: int) -> None:
 
 def test_an_odd_but_whole_jpeg_is_taken() -> None:
     assert (decode(JPEG + b"left over").rgb == decode(JPEG).rgb).all()
+
+
+@pytest.mark.parametrize("facts", [{}, {"transparency": (10, 20, 30)}, {"turn": 6}])
+def test_a_png_is_the_librarys(facts: dict[str, object]) -> None:
+    pixels = np.random.default_rng(4).integers(0, 256, (90, 140, 3), np.uint8)
+    pixels[:20] = (10, 20, 30)
+    exif = Image.Exif()
+    exif[0x0112] = facts.get("turn", 1)
+    given = {key: value for key, value in facts.items() if key != "turn"}
+    seen = decode(encoded(Image.fromarray(pixels), "PNG", exif=exif, **given))
+    true = pixels.copy()
+    if "transparency" in facts:
+        true[:20] = 255
+    assert np.array_equal(seen.rgb, np.rot90(true, -1) if "turn" in facts else true)
+
+
+def test_half_a_png_is_refused() -> None:
+    data = encoded(Image.fromarray(np.random.default_rng(4).integers(0, 256, (300, 300, 3), np.uint8)))
+    with pytest.raises(PictureRefused) as refused:
+        decode(data[: len(data) // 2])
+    assert refused.value.code == "truncated"
