@@ -20,7 +20,7 @@ from kiosk.imaging.pictures import Pixels
 
 LEVEL = 0.45  # of the ink's strength, where its outline is drawn
 WAYS = 90  # directions in which the paper beyond a line may lie
-LINES = 16  # most promising lines that are walked along
+LINES = 12  # most promising lines that are walked along
 ABOUT = 1.0  # mm along the outline within which it turns back at the end of a stroke
 LEAST_SPAN = 5.0  # mm between the outermost ends on a line
 BROADEST = 2.6  # mm; a longer flat stretch is a stroke along the line
@@ -46,9 +46,10 @@ def find(strong: Pixels, solid: float) -> tuple[float, Line | None]:
     ends = _ends(soft)
     if len(ends.x) < 12:
         return 0.0, None
-    turns = (np.arange(WAYS) + 0.5) * 2 * np.pi / WAYS
-    off = ends.x[:, None] * np.cos(turns) + ends.y[:, None] * np.sin(turns)
-    facing = np.cos(ends.way[:, None] - turns)
+    turns = ((np.arange(WAYS) + 0.5) * 2 * np.pi / WAYS).astype(np.float32)
+    axes = np.stack([np.cos(turns), np.sin(turns)])
+    off = np.stack([ends.x, ends.y], 1) @ axes
+    facing = np.stack([np.cos(ends.way), np.sin(ends.way)], 1) @ axes
     most, where = 0.0, None
     for way, start in _promising(off, facing, float(np.hypot(*soft.shape)) / 2):
         found = _walk(ends, float(turns[way]), off[:, way], facing[:, way], start)
@@ -70,7 +71,8 @@ def _ends(soft: Float) -> _Ends:
     slope = np.hypot(gx, gy) + 1e-4
     back = np.clip((soft[rows, cols] - LEVEL) / slope, -1, 1) / slope  # from the pixel to the outline itself
     height, width = soft.shape
-    return _Ends(soft, cols - gx * back - width / 2, rows - gy * back - height / 2, np.arctan2(gy, gx))
+    x, y = cols - gx * back - width / 2, rows - gy * back - height / 2
+    return _Ends(soft, x.astype(np.float32), y.astype(np.float32), np.arctan2(gy, gx))
 
 
 def _promising(off: Float, facing: Float, radius: float) -> list[tuple[int, float]]:
@@ -81,7 +83,8 @@ def _promising(off: Float, facing: Float, radius: float) -> list[tuple[int, floa
     votes = np.bincount(place, facing[point, way], WAYS * wide).reshape(WAYS, wide)
     pairs = votes[:, :-1] + votes[:, 1:]
     out: list[tuple[int, float]] = []
-    for flat in np.argsort(-pairs, axis=None)[:200]:
+    best = np.argpartition(-pairs, 200, axis=None)[:200]
+    for flat in best[np.argsort(-pairs.ravel()[best])]:
         turn, at = divmod(int(flat), wide - 1)
         start = at - radius
         if pairs[turn, at] < 8 or len(out) == LINES:
@@ -126,8 +129,9 @@ def _walk(ends: _Ends, turn: float, off: Float, facing: Float, start: float) -> 
 def _fitted(along: Float, off: Float) -> tuple[float, float]:
     if float(np.ptp(along)) < 40:
         return 0.0, float(np.median(off))
-    tilt, base = np.polyfit(along, off, 1)
-    return float(tilt), float(base)
+    middle, level = float(along.mean()), float(off.mean())
+    tilt = float(((along - middle) * (off - level)).sum() / ((along - middle) ** 2).sum())
+    return tilt, level - tilt * middle
 
 
 def _sure(close: Float, deep: Float, inner: Float, outer: Float, beyond: Float) -> float:

@@ -9,6 +9,7 @@ strokes, and none on the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -31,11 +32,9 @@ CROSS = np.ones((3, 3), np.uint8)
 
 @dataclass(frozen=True)
 class _Outline:
-    """The edges of a mark: where they are and which way the ink lies (radians)."""
+    """The edges of a mark: where they are and which way the ink lies there (radians)."""
 
     level: Float
-    crest: NDArray[Any]
-    way: Float
     rows: NDArray[Any]
     cols: NDArray[Any]
     facing: Float
@@ -64,17 +63,15 @@ def _outline(level: Float) -> _Outline:
     slope, way = cv2.cartToPolar(gx, gy)
     crest = (slope > SLOPE) & (slope >= 0.92 * cv2.dilate(slope, CROSS))
     rows, cols = np.nonzero(crest)
-    return _Outline(level, crest, way, rows, cols, way[rows, cols])
+    return _Outline(level, rows, cols, way[rows, cols])
 
 
 def _likes(measures: dict[str, float], outline: _Outline) -> None:
     """The shift for which most edges have their like, on one side only."""
-    reach = round(REACH * PX)
-    tries = np.array([(dy, dx) for dy in range(reach + 1) for dx in range(-reach, reach + 1)
-                      if (dy > 0 or dx > 0) and NEAREST * PX <= np.hypot(dy, dx) <= reach])  # fmt: skip
-    maps = _Maps(outline, reach + 3)
+    tries = _shifts()
+    maps = _Maps(outline, round(REACH * PX) + 3)
     every = np.linspace(0, len(outline.rows) - 1, min(len(outline.rows), SOME)).astype(int)
-    rough, _, _ = maps.likes(tries, every[::3])
+    rough, _, _ = maps.likes(tries, every[::4])
     top = np.argsort(-rough)[:30]
     fine, ahead, behind = maps.likes(tries[top], every)
     best = int(fine.argmax())
@@ -89,30 +86,41 @@ def _likes(measures: dict[str, float], outline: _Outline) -> None:
         measures["fainter"] = abs(float(one.mean() - two.mean())) / max(spread, 1e-4)
 
 
+@cache
+def _shifts() -> NDArray[Any]:
+    """Every shift (rows, columns) that is tried; its opposite is tried with it."""
+    reach = round(REACH * PX)
+    down, right = (axis.ravel() for axis in np.mgrid[0 : reach + 1, -reach : reach + 1])
+    far = np.hypot(down, right)
+    keep = ((down > 0) | (right > 0)) & (far >= NEAREST * PX) & (far <= reach)
+    return np.stack([down[keep], right[keep]], 1)
+
+
 class _Maps:
     """Where edges of each direction lie (with a pixel to spare), and where ink would hide one."""
 
     def __init__(self, outline: _Outline, pad: int) -> None:
         planes = []
         for k in range(TURNS):
-            middle = (k + 0.5) * 2 * np.pi / TURNS
-            like = outline.crest & (np.abs((outline.way - middle + np.pi) % (2 * np.pi) - np.pi) < 0.66)
-            planes.append(np.pad(cv2.dilate(like.astype(np.uint8), CROSS), pad))
+            like = np.cos(outline.facing - np.float32((k + 0.5) * 2 * np.pi / TURNS)) > 0.79
+            plane = np.zeros((outline.level.shape[0] + 2 * pad, outline.level.shape[1] + 2 * pad), np.uint8)
+            plane[outline.rows[like] + pad, outline.cols[like] + pad] = 1
+            planes.append(cv2.dilate(plane, CROSS))
         inked = cv2.erode((outline.level > 0.3).astype(np.uint8), CROSS)
         self.edges = np.stack(planes).ravel() > 0
         self.hidden = np.pad(inked, pad).ravel() > 0
         self.row = planes[0].shape[1]
-        self.at = (outline.rows + pad) * self.row + outline.cols + pad
+        self.at = ((outline.rows + pad) * self.row + outline.cols + pad).astype(np.int32)
         self.facing = outline.facing
-        turn = np.floor(outline.facing / (2 * np.pi) * TURNS).astype(int) % TURNS
-        self.plane = turn * planes[0].size + self.at
+        turn = np.floor(outline.facing / (2 * np.pi) * TURNS).astype(np.int32) % TURNS
+        self.plane = turn * np.int32(planes[0].size) + self.at
 
     def likes(self, shifts: NDArray[Any], some: NDArray[Any]) -> tuple[Float, NDArray[Any], NDArray[Any]]:
         """For each shift: the share of edges with a like there plus half the share whose like is on one side only;
         which have it only ahead; which only behind."""
-        away = (shifts[:, 0] * self.row + shifts[:, 1])[:, None]
+        away = (shifts[:, 0] * self.row + shifts[:, 1]).astype(np.int32)[:, None]
         at, plane, facing = self.at[some], self.plane[some], self.facing[some]
-        tells = np.abs(shifts[:, :1] * np.sin(facing) + shifts[:, 1:] * np.cos(facing)) > ACROSS
+        tells = np.abs(shifts.astype(np.float32) @ np.stack([np.sin(facing), np.cos(facing)])) > ACROSS
         ahead, behind = self.edges[plane + away] & tells, self.edges[plane - away] & tells
         seen = ahead | behind
         missed = tells & ~(seen | self.hidden[at + away] | self.hidden[at - away])
