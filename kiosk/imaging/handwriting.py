@@ -32,7 +32,7 @@ INSIDE_MM = 0.4  # as near to it, the ink goes on outside
 LIKES, SEAL_LIKES = 1.12, 1.1
 COPY, SEAL_COPY = 1.85, 1.88
 TRAIL = 0.1
-CUT_ENDS = 1.5
+CUT_ENDS = 1.9
 SOLID, WHOLE = 0.6, 0.965  # share of its rectangle that a solid name seal fills, at least and if it is whole
 
 
@@ -199,13 +199,13 @@ def _ink(found: Finding, frame: Frame, corner: tuple[float, float]) -> None:
 
 
 def _several(found: Finding, marks: Marks, own: Pixels) -> None:
-    """How many coloured marks of at least 9 mm there are, each apart from the others; a signature beside one counts."""
+    """How many coloured marks of at least 6 mm there are, each apart from the others; a signature beside one counts."""
     found.measures["marks"] = 0.0
     if not marks.red:
         return
     coloured = cv2.dilate(marks.vivid, np.ones((15, 15), np.uint8))
     plain = cv2.bitwise_and(cv2.bitwise_and(own, marks.plain), cv2.bitwise_not(coloured))
-    coloured_ones, plain_ones = _clusters(marks.vivid, 9.0, 12.0), _clusters(plain, 6.0, 5.0)[:1]
+    coloured_ones, plain_ones = _clusters(marks.vivid, 6.0, 12.0), _clusters(plain, 6.0, 5.0)[:1]
     found.measures["marks"] = float(len(coloured_ones) + len(plain_ones))
     for box in (coloured_ones + plain_ones)[1:]:
         left, top, right, bottom = (float(v) for v in box / WORK + np.array([marks.left, marks.top] * 2))

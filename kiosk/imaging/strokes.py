@@ -18,6 +18,7 @@ DARK = 38  # a printed rule absorbs more; a crease does not
 SURE = 127
 FAINT = (19, 105)  # absorption of faint ink
 SIDE = 1.1  # mm along the box's sides in which a rule is the side itself
+RED = 15  # what red ink takes from green more than from red
 VIVID = 34  # difference between the channels that no black print shows
 
 
@@ -73,7 +74,9 @@ def split(page: Layout, cell: Cell, valid: Pixels, gain: float = 1.0) -> Marks:
     coloured = cv2.countNonZero(vivid) > 4 * WORK * WORK
     is_red = coloured and float(green[vivid > 0].mean()) > 1.3 * float(red[vivid > 0].mean())
     if is_red:
-        under = _under(red, vivid, cv2.bitwise_and(mask, cv2.bitwise_not(rules)))
+        reddish = cv2.bitwise_and(vivid, cv2.threshold(cv2.subtract(green, red), RED, 255, cv2.THRESH_BINARY)[1])
+        blue = cv2.bitwise_and(vivid, cv2.bitwise_not(cv2.dilate(reddish, np.ones((5, 5), np.uint8))))
+        under = _under(red, reddish, cv2.bitwise_and(mask, cv2.bitwise_not(cv2.bitwise_or(rules, blue))))
         straight = _straight(under)
         rules = cv2.bitwise_or(rules, cv2.bitwise_and(straight, under))
         text = cv2.bitwise_and(cv2.bitwise_or(text, under), cv2.bitwise_not(straight))
@@ -122,6 +125,8 @@ def _vivid(colour: Pixels, mask: Pixels) -> Pixels:
 
 def _under(red: Pixels, vivid: Pixels, free: Pixels) -> Pixels:
     """Print under red ink: it stops the red light that the ink lets pass."""
+    if not cv2.countNonZero(vivid):
+        return np.zeros_like(free)
     own = float(np.median(red[vivid > 0]))
     _, under = cv2.threshold(red, max(70.0, 2.0 * own, own + 45), 255, cv2.THRESH_BINARY)
     under = cv2.bitwise_and(under, cv2.bitwise_and(free, cv2.dilate(vivid, np.ones((5, 5), np.uint8))))

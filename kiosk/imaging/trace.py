@@ -26,6 +26,7 @@ JOIN = 2.5  # mm between strokes of one trace
 CLUTTER = 15.0  # mm; what is longer is a crease or a watermark, not the paper's unrest
 PALEST = 0.33  # of the ink; a stroke of more ink is written
 AT_ENDS = 0.3  # share of what touches the ink that does so at the end of a stroke; a watermark passes under its side
+CREASE = 11.0  # mm
 SPECKS_NEAR = 3.0  # mm
 SPECK_MM2 = 0.3
 LARGEST = 1.0  # times the ink that is left
@@ -114,6 +115,7 @@ def _strokes(marks: Marks, solid: float) -> Pixels:
     thin = cv2.morphologyEx(thin, cv2.MORPH_TOPHAT, np.ones((7, 7), np.uint8))
     dark = cv2.bitwise_or(cv2.bitwise_or(_over(marks.strong, 0.4 * solid), marks.text), marks.rules)
     pale = cv2.inRange(thin, round(max(5.0, 0.035 * solid)), int(PALEST * solid))
+    pale = cv2.bitwise_and(pale, cv2.bitwise_not(_creases(pale)))
     pale = cv2.bitwise_and(pale, cv2.bitwise_not(cv2.dilate(_inked(dark), np.ones((5, 5), np.uint8))))
     rim = round(0.75 * RIM)
     pale[:rim] = pale[-rim:] = pale[:, :rim] = pale[:, -rim:] = 0
@@ -122,6 +124,14 @@ def _strokes(marks: Marks, solid: float) -> Pixels:
     keep = (area > 0.5) & (np.maximum(stats[:, 2], stats[:, 3]) > 2.2 * HALF)
     keep[0] = False
     out: Pixels = pale * keep[labels].astype(np.uint8)
+    return out
+
+
+def _creases(pale: Pixels) -> Pixels:
+    """Level and upright runs longer than a stroke is: the paper was folded there."""
+    long, thick = round(CREASE * HALF), cv2.dilate(pale, np.ones((3, 3), np.uint8))
+    runs = [cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) for shape in ((1, long), (long, 1))]
+    out: Pixels = cv2.dilate(cv2.bitwise_or(*runs), np.ones((3, 3), np.uint8))
     return out
 
 

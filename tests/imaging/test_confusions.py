@@ -21,6 +21,8 @@ from kiosk.imaging.seals import check
         (902, 20, "personal", "smeared", "scan", False),  # a solid square struck twice, as dark both times
         (902, 9, "personal", "incomplete", "scan", False),  # a dry pen's trace in the scanner's noise
         (902, 28, "personal", "good", "scan", False),  # the blur around a stroke looks like such a trace
+        (911, 12, "personal", "good", "scan", False),  # a watermark passes under the strokes
+        (911, 39, "personal", "two_seals", "scan", False),  # a blue pen beside a red seal looks like print under it
         (904, 1, "personal", "none", "photo", True),  # strengthened, print has a rim like faint ink
     ],
 )

@@ -133,17 +133,20 @@ def test_a_dry_pen_leaves_specks() -> None:
     assert told >= len(SEEDS) - 2
 
 
-def test_a_trace_begins_where_strokes_end_and_a_watermark_passes_under_them() -> None:
+def test_a_trace_begins_where_strokes_end_watermarks_and_creases_pass_on() -> None:
     page = np.zeros((500, 900), np.float32)
     for x in range(200, 600, 70):
         cv2.line(page, (x, 180), (x + 20, 300), 1.0, 7, cv2.LINE_AA)
     dry, marked = page.copy(), page.copy()
     dry[262:] *= 0.14
+    folded = np.maximum(page, 0)
+    folded[298:303, 120:780] = np.maximum(folded[298:303, 120:780], 0.12)
     cv2.line(marked, (230, 235), (590, 245), 0.14, 16, cv2.LINE_AA)
     marked = np.maximum(marked, page)
     assert trace.smooth(*marks(scanned(dry)))[0] > 2.0
     assert trace.smooth(*marks(scanned(marked)))[0] == 0.0
     assert trace.smooth(*marks(scanned(page)))[0] == 0.0
+    assert trace.smooth(*marks(scanned(folded)))[0] == 0.0
 
 
 def test_words_under_paler_ink_are_seen() -> None:
