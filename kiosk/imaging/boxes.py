@@ -15,6 +15,7 @@ from kiosk.imaging.pictures import Pixels
 
 RULED, PALE_RULED = 34, 15
 STAMPED = 2.5  # a cell that the picture's edge cuts, with a seal in it, counts for so many of its size
+SHADOW_MM2 = 60.0  # of solid darkness; less is a stamp or a heading
 STRIP = 96  # rows worked on together: so many stay in a core's own cache
 
 
@@ -57,21 +58,31 @@ def layout(frame: Frame, least_ink: int = RULED) -> Layout:
     """Read rules and cells off the working frame; a rule absorbs at least ``least_ink`` of 255."""
     white = optics.paper(frame.rgb, 8)
     height, width = frame.rgb.shape[:2]
-    ink, (colour, dark) = np.empty_like(frame.rgb), np.empty((2, height, width), np.uint8)
+    ink, (colour, dark, least) = np.empty_like(frame.rgb), np.empty((3, height, width), np.uint8)
     for top in range(0, height, STRIP):
         rows = slice(top, top + STRIP)
         ink[rows] = optics.absorption(frame.rgb[rows], white[rows])
         red, green, blue = cv2.split(ink[rows])
-        least, most = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
-        colour[rows] = cv2.subtract(most, least)
-        grey = cv2.compare(cv2.addWeighted(least, 1.5, least, 0, 0), colour[rows], cv2.CMP_GE)
-        _, inked = cv2.threshold(least, least_ink, 255, cv2.THRESH_BINARY)
+        weak, most = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+        colour[rows], least[rows] = cv2.subtract(most, weak), weak
+        grey = cv2.compare(cv2.addWeighted(weak, 1.5, weak, 0, 0), colour[rows], cv2.CMP_GE)
+        _, inked = cv2.threshold(weak, least_ink, 255, cv2.THRESH_BINARY)
         dark[rows] = cv2.bitwise_and(cv2.bitwise_and(inked, grey), frame.valid[rows])
-    thick = cv2.dilate(dark, np.ones((3, 1), np.uint8))
+    thin = _thin(dark, least, least_ink)
+    thick = cv2.dilate(thin, np.ones((3, 1), np.uint8))
     across = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, 72), np.uint8))
-    thick = cv2.dilate(dark, np.ones((1, 3), np.uint8))
+    thick = cv2.dilate(thin, np.ones((1, 3), np.uint8))
     down = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((54, 1), np.uint8))
     return Layout(ink, colour, dark, across, down, _cells(frame, across, down))
+
+
+def _thin(dark: Pixels, least: Pixels, least_ink: int) -> Pixels:
+    """Print without broad dark areas: the edge of a shadow is no rule, however straight."""
+    broad = cv2.morphologyEx(dark[::2, ::2].copy(), cv2.MORPH_OPEN, np.ones((7, 7), np.uint8))
+    if cv2.countNonZero(broad) < SHADOW_MM2 * (WORK / 2) ** 2:
+        return dark
+    peaks = cv2.morphologyEx(least, cv2.MORPH_TOPHAT, np.ones((13, 13), np.uint8))
+    return cv2.bitwise_and(dark, cv2.threshold(peaks, 0.6 * least_ink, 255, cv2.THRESH_BINARY)[1])
 
 
 def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kiosk.imaging import frame, optics
+from kiosk.imaging import boxes, frame, optics
 from kiosk.imaging.pictures import Decoded
 from kiosk.imaging.sheet import find_sheet
 
@@ -87,3 +87,15 @@ def test_freed_arrays_are_kept() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert int(done.stdout) * resource.getpagesize() < 6_000_000
+
+
+def test_the_edge_of_a_shadow_does_not_split_the_box() -> None:
+    page = np.full((1754, 1240, 3), 240, np.uint8)
+    cv2.rectangle(page, (200, 500), (1000, 950), (40, 40, 40), 2)
+    light = np.ones((1754, 1240), np.float32)
+    light[:, 620:] = 0.5
+    lit = page * cv2.GaussianBlur(light, (0, 0), 4)[..., None]
+    seen = frame.frame(Decoded(lit.astype(np.uint8), 150, "JPEG"), 150)
+    cell = boxes.target(boxes.layout(seen), False)
+    assert cell is not None
+    assert (cell.left, cell.right) == pytest.approx((200 / frame.WORK, 1000 / frame.WORK), abs=0.7)
