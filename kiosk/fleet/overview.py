@@ -59,10 +59,11 @@ class Machine:
 
 @dataclass(frozen=True)
 class Listed:
-    """Rows, and the key to go on with: "" on the last page."""
+    """Rows, and the key to go on with: "" on the last page; whether a search had more orders than it looks at."""
 
     rows: Sequence[Any]
     following: str
+    partial: bool = False
 
 
 def machines(session: Session, hall: str | None, after: str = "") -> Listed:
@@ -135,24 +136,28 @@ def orders(
 ) -> Listed:
     """Newest first. A name, number or phone must be given whole: the index is blind."""
     query: Select[FleetOrder] = select(FleetOrder).order_by(*NEWEST).limit(PAGE + 1)
+    partial = False
     if text.strip():
-        query = query.where(_condition(session, vault, kind, text.strip()))
+        condition, partial = _condition(session, vault, kind, text.strip())
+        query = query.where(condition)
     for column, value in ((FleetOrder.hall, hall), (FleetOrder.state, state), (FleetOrder.kiosk, kiosk)):
         if value:
             query = query.where(column == value)
     if before:
         query = _below(query, before)
     rows = session.scalars(query).all()
-    return Listed(rows[:PAGE], _key(rows[PAGE - 1]) if len(rows) > PAGE else "")
+    return Listed(rows[:PAGE], _key(rows[PAGE - 1]) if len(rows) > PAGE else "", partial)
 
 
-def _condition(session: Session, vault: Vault, kind: str, text: str) -> ColumnElement[bool]:
-    def among(*pairs: tuple[str, str]) -> ColumnElement[bool]:
+def _condition(session: Session, vault: Vault, kind: str, text: str) -> tuple[ColumnElement[bool], bool]:
+    """Which orders are looked for, and whether there were too many to look at all."""
+
+    def among(*pairs: tuple[str, str]) -> tuple[ColumnElement[bool], bool]:
         """The numbers first, then their days: so only the months they are in are opened, each by its primary key."""
-        keys = select(FleetKey.number).where(tuple_(FleetKey.kind, FleetKey.value).in_(pairs)).limit(FOUND)
+        keys = select(FleetKey.number).where(tuple_(FleetKey.kind, FleetKey.value).in_(pairs)).limit(FOUND + 1)
         numbers = session.scalars(keys).all()
-        days = {day for number in numbers if (day := day_of(number))}
-        return FleetOrder.day.in_(days) & FleetOrder.number.in_(numbers)
+        days = {day for number in numbers[:FOUND] if (day := day_of(number))}
+        return FleetOrder.day.in_(days) & FleetOrder.number.in_(numbers[:FOUND]), len(numbers) > FOUND
 
     match kind:
         case "name":
@@ -166,7 +171,7 @@ def _condition(session: Session, vault: Vault, kind: str, text: str) -> ColumnEl
     number = text.upper()[:24]
     day = day_of(number)
     exact = FleetOrder.number == number
-    return exact if day is None else (FleetOrder.day == day) & exact
+    return (exact if day is None else (FleetOrder.day == day) & exact), False
 
 
 def order(session: Session, hall: str | None, number: str) -> FleetOrder | None:

@@ -123,6 +123,26 @@ def test_what_the_kiosk_reports_is_what_the_page_shows(
     assert "失联" in staff["auditor"].browser().text("/")
 
 
+def test_a_search_that_finds_too_much_says_so(
+    centre: Flask, staff: dict[str, Member], stations: Stations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = stations("K001")
+    numbers = [one.open_order(form=COMPANY) for _ in range(3)]
+    for number in numbers:
+        one.move(number, "paying", "paid")
+    one.push()
+    one.push()
+    browser = staff["clerk"].browser()
+
+    def listed() -> tuple[int, bool]:
+        page = browser.post("/fleet/orders", kind="phone", text=COMPANY["mobile"]).get_data(as_text=True)
+        return sum(f"/admin/fleet/orders/{number}" in page for number in numbers), "没有列全" in page
+
+    assert listed() == (3, False)
+    monkeypatch.setattr("kiosk.fleet.overview.FOUND", 2)
+    assert listed() == (2, True)
+
+
 def test_an_order_is_found_by_whatever_is_known_and_masked(
     centre: Flask, staff: dict[str, Member], stations: Stations
 ) -> None:
