@@ -86,11 +86,14 @@ def _flat(own: Pixels) -> bool:
 
 
 def _watermark(page: Layout, marks: Marks, own: Pixels) -> bool:
-    """True if what was found is paler than even faint ink is, or broader than a pen writes."""
+    """True if what was found is paler than even faint ink is, pale and even as a tint, or broader than a pen writes."""
     x, y = round(marks.left * WORK), round(marks.top * WORK)
-    strong = page.ink[y : y + own.shape[0], x : x + own.shape[1]].max(axis=2)[own > 0]
+    strong = page.ink[y : y + own.shape[0], x : x + own.shape[1]].max(axis=2)
+    core = strong[cv2.erode(own, np.ones((3, 3), np.uint8)) > 0]
+    low, most = np.percentile(core if core.size > 50 else strong[own > 0], (10, 90))
     far = cv2.distanceTransform(own, cv2.DIST_L2, 3)[own > 0]
-    return float(np.percentile(strong, 90)) < 28 or float(np.percentile(far, 95)) > 0.75 * WORK
+    broad = float(np.percentile(far, 95)) > 0.75 * WORK
+    return bool(np.percentile(strong[own > 0], 90) < 28 or (most < 36 and most - low < 0.2 * most) or broad)
 
 
 def _remains(marks: Marks, own: Pixels) -> bool:
