@@ -23,6 +23,7 @@ WAYS = 90  # directions in which the paper beyond a line may lie
 LINES = 12  # most promising lines that are walked along
 ABOUT = 1.0  # mm along the outline within which it turns back at the end of a stroke
 LEAST_SPAN = 5.0  # mm between the outermost ends on a line
+FLAT = 0.56  # share of the outline at the line that faces straight across it; round ends have less
 BROADEST = 2.6  # mm; a longer flat stretch is a stroke along the line
 BEYOND = (0.35, 0.7, 1.1, 1.5)  # mm beyond the line where no ink may lie
 
@@ -119,7 +120,9 @@ def _walk(ends: _Ends, turn: float, off: Float, facing: Float, start: float) -> 
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         return np.where(inside, ends.soft[y.clip(0, height - 1), x.clip(0, width - 1)], 0)
 
-    flat = float(np.count_nonzero(near & (facing > 0.975))) / np.count_nonzero(near)
+    flat = float(np.count_nonzero(near & (facing > 0.975)) / np.count_nonzero(near))
+    if flat < FLAT:
+        return None
     sure = _sure(at(-3.0), at(-0.45 * FINE), at(-2.0), at(2.0), np.max([at(mm * FINE) for mm in BEYOND], axis=0))
     tips = [(tilt * a + base, a) for a in (low, high)]
     (x0, y0), (x1, y1) = ((width / 2 + o * cos - a * sin, height / 2 + o * sin + a * cos) for o, a in tips)
@@ -136,13 +139,15 @@ def _fitted(along: Float, off: Float) -> tuple[float, float]:
 
 def _sure(close: Float, deep: Float, inner: Float, outer: Float, beyond: Float) -> float:
     """The number of strokes that end here, less those that cross the line or end elsewhere; the arguments: ink beside
-    the line."""
+    the line. The side of a straight stroke is one long run of ink, however often it is crossed, and no end."""
     crosses = (outer > LEVEL) | (beyond > 0.3)
     ends = (inner > LEVEL) & (outer < 0.42) & (beyond < 0.3)
     body = (deep > LEVEL) | (close > LEVEL)
-    edges: NDArray[Any] = np.diff(np.concatenate([[0], ends.astype(np.int8), [0]]))
-    long: NDArray[Any] = np.flatnonzero(edges < 0) - np.flatnonzero(edges > 0)
-    count = int(np.count_nonzero((long > 2) & (long <= BROADEST * FINE)))
+    inked: NDArray[Any] = np.diff(np.concatenate([[0], (inner > LEVEL).astype(np.int8), [0]]))
+    first, last = np.flatnonzero(inked > 0), np.flatnonzero(inked < 0)
+    passed = np.concatenate([[0], np.cumsum(crosses)])
+    whole = passed[last] - passed[first] <= 0.2 * (last - first)
+    count = int(np.count_nonzero((last - first > 2) & (last - first <= BROADEST * FINE) & whole))
     if count < 3:
         return 0.0
     held = int(np.count_nonzero(ends & body)) / max(1, int(np.count_nonzero(body)))

@@ -33,6 +33,7 @@ LIKES, SEAL_LIKES = 1.12, 1.1
 COPY, SEAL_COPY = 1.85, 1.88
 TRAIL = 0.1
 CUT_ENDS = 1.9
+LETTER = 5.3  # mm, the tallest print in or beside a box
 SOLID, WHOLE = 0.6, 0.965  # share of its rectangle that a solid name seal fills, at least and if it is whole
 
 
@@ -153,11 +154,14 @@ def _print_under(found: Finding, marks: Marks, own: Pixels) -> None:
 
 
 def _lines_of_print(text: Pixels) -> Pixels:
-    """The print without stray strokes: clusters (joined over 2 mm) of at least 2.5 mm² of ink."""
+    """The print without stray strokes: clusters (joined over 2 mm) of at least 2.5 mm² of ink. What is taller than a
+    form's letters and no block of lines is a part of a large character that somebody wrote as squarely as print.
+    """
     joined = cv2.dilate(text, np.ones((11, 11), np.uint8))
     count, labels, stats = optics.clusters(joined)
     inked = np.bincount(labels[text > 0], minlength=count) / WORK**2
-    keep = (inked > 2.5) & (stats[:, 2] - 10 > 3.5 * WORK)
+    wide, high = stats[:, 2] - 10, stats[:, 3] - 10
+    keep = (inked > 2.5) & (wide > 3.5 * WORK) & ((high < LETTER * WORK) | (wide > 2.5 * high))
     keep[0] = False
     out: Pixels = text * keep[labels].astype(np.uint8)
     return out

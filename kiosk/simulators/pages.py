@@ -228,14 +228,20 @@ def _sealed_box(unit: str, order: str, x: float = 105, y: float = 125, strength:
 def _signature(person: str, order: str) -> Image.Image:
     page, draw = _boxed("个人签章采集表", order)
     random.seed(person)
+
+    def pen(points: Sequence[tuple[float, float]]) -> None:
+        """One stroke: a hand begins and ends each a little elsewhere, and sets the pen down and lifts it softly."""
+        line = [(x * MM, y * MM) for x, y in _curve(points, 60)]
+        for at, (x, y) in enumerate(line):
+            r = 4.5 * min(1.0, 0.4 + min(at, len(line) - 1 - at) / 40)
+            draw.ellipse((x - r, y - r, x + r, y + r), fill=(28, 28, 60))
+
     for letter in range(max(len(person), 2)):
-        x, y = 82 + letter * 18, 122
+        x, y = 82 + letter * 18, 122 + random.uniform(-1.5, 1.5)
         for row in (-7, 0, 7):
-            rise = random.uniform(-2, 2)
-            stroke = [(x - 7, y + row), (x - 2, y + row - rise), (x + 3, y + row + rise), (x + 7, y + row - 1)]
-            draw.line([(a * MM, b * MM) for a, b in _curve(stroke)], fill=(28, 28, 60), width=9, joint="curve")
-        fall = [(x + random.uniform(-1, 1), y - 10), (x - 1, y), (x - 3, y + 10)]
-        draw.line([(a * MM, b * MM) for a, b in _curve(fall)], fill=(28, 28, 60), width=9, joint="curve")
+            rise, left, right = random.uniform(-2, 2), random.uniform(5, 8), random.uniform(5, 8)
+            pen([(x - left, y + row), (x - 2, y + row - rise), (x + 3, y + row + rise), (x + right, y + row - 1)])
+        pen([(x + random.uniform(-1, 1), y - 10), (x - 1, y), (x - 3, y + random.uniform(9, 12))])
     return page
 
 

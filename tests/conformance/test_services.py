@@ -70,7 +70,7 @@ def outside(kiosk: Running, tmp_path_factory: pytest.TempPathFactory) -> Outside
 def walked(customer: Customer, outside: Outside, scheme: str, service: str, who: str, token: str = "") -> Any:
     """A personal case to its end, and nothing wrong with what it left behind."""
     report = customer.walk(scheme, service, "personal", 1, token, who)
-    assert report["outcome"] == "done", {**report, "steps": []}
+    assert report["outcome"] == "done", str({**report, "steps": []})
     assert outside.judge(report, customer.checked) == []
     return report
 

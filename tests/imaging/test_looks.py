@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from bench.imaging import hand, spoil, stamps
 from bench.imaging.stamps import Map
-from kiosk.imaging import cuts, name_seal, repeat, strokes, trace
+from kiosk.imaging import cuts, name_seal, repeat, seals, strokes, trace
 from kiosk.imaging.frame import WORK
 from kiosk.imaging.handwriting import CUT_ENDS, SPECKS, TRAIL, _repeated
 from kiosk.imaging.strokes import Marks
+from kiosk.simulators import pages
+from kiosk.simulators.people import PERSONS
 
 SEEDS = range(5170, 5176)
 
@@ -87,6 +89,13 @@ def test_hands_let_their_strokes_end_each_where_it_will() -> None:
     for seed in SEEDS:
         assert cuts.find(scanned(signed(seed)), 180.0)[0] < CUT_ENDS
     assert cuts.find(np.zeros((100, 200), np.uint8), 180.0) == (0.0, None)
+
+
+@pytest.mark.parametrize("person", [one.name for one in PERSONS])
+def test_the_side_of_a_crossed_stroke_is_no_cut(person: str) -> None:
+    """Straight falls through three strokes each, as in 丰: between them their sides look like ends on one line."""
+    verdict = seals.check(pages.draw("signature", person=person), "personal", None, cut=False, mark=False)
+    assert verdict.defects == ()
 
 
 @pytest.mark.parametrize(("wide", "high"), [(14, 14), (9, 18), (20, 8)])
