@@ -1,4 +1,4 @@
-"""Judge the room on pages it has not seen: ``python -m bench.imaging --pages 200 --seed 20261 [--hard]``.
+"""Judge the room on pages it has not seen: ``python -m bench.imaging --pages 200 --seed 20262 [--hard]``.
 
 Prints one table per set (unit and personal, scans and photos; normal and hard) and one JSON object at the end.
 Seeds from HELD_BACK are for this bench only; develop with others.
@@ -28,7 +28,7 @@ from bench.imaging.shelf import Drawn, Job, drawn
 from kiosk.imaging import memory, seals
 from kiosk.imaging.verdict import SealVerdict
 
-HELD_BACK = 20261
+HELD_BACK = 20262
 AIMS = {
     False: {"unit": 0.97, "personal": 0.92, "iou": (0.95, 0.90), "diameter": (0.05, 0.12), "handwriting": 0.9},
     True: {"unit": 0.93, "personal": 0.85, "iou": (0.93, 0.86), "diameter": (0.06, 0.13), "handwriting": 0.8},
