@@ -166,8 +166,8 @@ def trimmed(cover: Map) -> Map:
     return np.ascontiguousarray(small[top : rows.max() + 3, left : cols.max() + 3], np.float32)
 
 
-def bitten(rng: np.random.Generator, cover: Map, share: float) -> Map:
-    """Take ``share`` of the ink away: a segment at one side, a wedge, a band across, or a blot, softly or sharply."""
+def worn(rng: np.random.Generator, cover: Map, share: float) -> Map:
+    """1 where ``share`` of the mark is lost: beyond a line, in a wedge, a band or a blot, softly or sharply."""
     h, w = cover.shape
     yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
@@ -183,12 +183,21 @@ def bitten(rng: np.random.Generator, cover: Map, share: float) -> Map:
     else:
         x, y = rng.uniform(0.15, 0.85) * w, rng.uniform(0.15, 0.85) * h
         level = -np.hypot((xx - x) / min(w, h), (yy - y) / min(w, h)) + 0.1 * noise(rng, (h, w), 30)
+    return beyond(level, cover, share, rng.uniform(30, 200))
+
+
+def beyond(level: Map, cover: Map, share: float, steep: float) -> Map:
+    """1 where ``level`` is above what all but ``share`` of the ink has; ``steep``: how sharply it begins."""
     inked = level[cover > 0.2]
     if inked.size == 0:
-        return cover
+        return np.zeros_like(cover)
     spread = float(np.ptp(inked)) or 1.0
-    gone = np.clip((level - float(np.quantile(inked, 1 - share))) / spread * rng.uniform(30, 200) + 0.5, 0, 1)
-    return np.asarray(cover * (1 - gone * rng.uniform(0.86, 1.0)), np.float32)
+    return np.asarray(np.clip((level - float(np.quantile(inked, 1 - share))) / spread * steep + 0.5, 0, 1), np.float32)
+
+
+def bitten(rng: np.random.Generator, cover: Map, share: float) -> Map:
+    """Take ``share`` of the ink away: a segment at one side, a wedge, a band across, or a blot, softly or sharply."""
+    return np.asarray(cover * (1 - worn(rng, cover, share) * rng.uniform(0.86, 1.0)), np.float32)
 
 
 def dragged(rng: np.random.Generator, cover: Map, reach: float, angle: float) -> Map:

@@ -56,7 +56,7 @@ def torn(rng: np.random.Generator, cover: Map, share: float, strength: float, ha
             return np.asarray(cover * (1 - gone), np.float32)
     low, high = TRACE[hard]
     left = rng.uniform(low, high) / strength
-    return np.asarray(cover * (1 - _worn(rng, cover, share) * (1 - left)), np.float32)
+    return np.asarray(cover * (1 - hand.worn(rng, cover, share) * (1 - left)), np.float32)
 
 
 def cut_share(rng: np.random.Generator, cover: Map, side: str, bounds: tuple[float, float]) -> float:
@@ -73,26 +73,6 @@ def cut_share(rng: np.random.Generator, cover: Map, side: str, bounds: tuple[flo
     return share
 
 
-def _worn(rng: np.random.Generator, cover: Map, share: float) -> Map:
-    """1 where the mark has nearly gone: beyond a line, in a wedge, a band or a blot, softly or sharply."""
-    h, w = cover.shape
-    yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)
-    angle = rng.uniform(0, 2 * np.pi)
-    along = ((xx - w / 2) * np.cos(angle) / w + (yy - h / 2) * np.sin(angle) / h) * 2
-    kind = rng.random()
-    if kind < 0.45:
-        level = along
-    elif kind < 0.6:
-        turn = np.angle(np.exp(1j * (np.arctan2(yy - h / 2, xx - w / 2) - angle)))
-        level = -np.abs(turn)
-    elif kind < 0.8:
-        level = -np.abs(along - rng.uniform(-0.5, 0.5))
-    else:
-        x, y = rng.uniform(0.15, 0.85) * w, rng.uniform(0.15, 0.85) * h
-        level = -np.hypot((xx - x) / min(w, h), (yy - y) / min(w, h)) + 0.1 * noise(rng, (h, w), 30)
-    return _beyond(level, cover, share, rng.uniform(30, 200))
-
-
 def _cut_away(rng: np.random.Generator, cover: Map, share: float) -> tuple[Map, list[Map]]:
     """1 where nothing of the mark is left: beyond a line, or in a band across; and on which side each line is."""
     h, w = cover.shape
@@ -101,19 +81,11 @@ def _cut_away(rng: np.random.Generator, cover: Map, share: float) -> tuple[Map, 
     along = (xx - w / 2) * np.cos(angle) + (yy - h / 2) * np.sin(angle)
     sharp = rng.uniform(90, 300)
     if rng.random() < 0.6:
-        gone = _beyond(along, cover, share, sharp)
+        gone = hand.beyond(along, cover, share, sharp)
         return gone, [np.ones_like(gone)]
     middle = rng.uniform(-0.5, 0.5) * float(np.ptp(along[cover > 0.2])) / 2
-    gone = _beyond(-np.abs(along - middle), cover, share, sharp)
+    gone = hand.beyond(-np.abs(along - middle), cover, share, sharp)
     return gone, [np.float32(along < middle), np.float32(along >= middle)]
-
-
-def _beyond(level: Map, cover: Map, share: float, steep: float) -> Map:
-    inked = level[cover > 0.2]
-    if inked.size == 0:
-        return np.zeros_like(cover)
-    spread = float(np.ptp(inked)) or 1.0
-    return np.asarray(np.clip((level - float(np.quantile(inked, 1 - share))) / spread * steep + 0.5, 0, 1), np.float32)
 
 
 def cut_strokes(cover: Map, gone: Map, side: Map) -> int:

@@ -204,7 +204,7 @@ def _qr(text: str, side_mm: float) -> Image.Image:
     return Image.open(out).convert("RGB").resize((side, side), Image.Resampling.NEAREST)
 
 
-def _curve(points: Sequence[tuple[float, float]], steps: int = 24) -> list[tuple[float, float]]:
+def _curve(points: Sequence[tuple[float, float]], steps: int = 60) -> list[tuple[float, float]]:
     """A smooth line through the points (Catmull-Rom)."""
 
     def between(p: float, q: float, r: float, s: float, t: float) -> float:
@@ -231,7 +231,7 @@ def _signature(person: str, order: str) -> Image.Image:
 
     def pen(points: Sequence[tuple[float, float]]) -> None:
         """One stroke: a hand begins and ends each a little elsewhere, and sets the pen down and lifts it softly."""
-        line = [(x * MM, y * MM) for x, y in _curve(points, 60)]
+        line = [(x * MM, y * MM) for x, y in _curve(points)]
         for at, (x, y) in enumerate(line):
             r = 4.5 * min(1.0, 0.4 + min(at, len(line) - 1 - at) / 40)
             draw.ellipse((x - r, y - r, x + r, y + r), fill=(28, 28, 60))
