@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.imaging import forms, hand, paper, spoil, stamps
-from bench.imaging.words import PX_MM, person, pick, some_font, unit_name
+from bench.imaging import forms, hand, paper, place, spoil, stamps
+from bench.imaging.words import PX_MM, person, pick, unit_name
 
 #: quantity: ((good from, to), (bad from, to)) for normal and for hard pages.
 GAPS = {
@@ -40,6 +40,7 @@ GAPS = {
         "aspect": ((1.0, 1.0), (0.86, 0.91)),
     },
 }
+FORMS = 40  # tries to find a form whose box has room for the mark
 UNIT = ["none", "touch_border", "over_text", "over_line", "faint", "incomplete", "blurred", "smeared", "cropped",
         "two_seals", "not_red", "not_round"]  # fmt: skip
 PERSONAL = ["none", "touch_border", "over_text", "over_line", "faint", "incomplete", "blurred", "smeared", "cropped",
@@ -82,96 +83,6 @@ def _other(rng: np.random.Generator) -> NDArray[np.float32]:
     return np.array([grey, grey * rng.uniform(0.95, 1.0), grey], np.float32)
 
 
-def _room(
-    rng: np.random.Generator, form: forms.Form, half: tuple[float, float], gap: float, tgap: float
-) -> tuple[float, float]:
-    """A centre that leaves ``gap`` mm to each side of the box and ``tgap`` to its text."""
-    x0, y0, x1, y1 = form.box
-    for text in form.texts:
-        if text[1] > (y0 + y1) / 2:
-            y1 = min(y1, text[1] - tgap + gap)
-        elif text[3] > y0 and text[1] < y1:
-            y0 = max(y0, text[3] + tgap - gap)
-    lo = (x0 + half[0] + gap, y0 + half[1] + gap)
-    hi = (x1 - half[0] - gap, y1 - half[1] - gap)
-    return tuple(float(rng.uniform(a, b)) if b > a else (a + b) / 2 for a, b in zip(lo, hi, strict=True))  # type: ignore[return-value]
-
-
-def _touching(
-    rng: np.random.Generator, form: forms.Form, half: tuple[float, float], center: tuple[float, float], gap: float
-) -> tuple[float, float]:
-    """Move the centre so that the ink reaches ``gap`` mm (negative: beyond) of one side of the box."""
-    x, y = center
-    x0, y0, x1, y1 = form.box
-    side = int(rng.integers(1 if form.texts else 0, 4))
-    if side == 0:
-        y = y0 + half[1] + gap
-    elif side == 1:
-        y = y1 - half[1] - gap
-    elif side == 2:
-        x = x0 + half[0] + gap
-    else:
-        x = x1 - half[0] - gap
-    return x, y
-
-
-def _print(form: forms.Form, draw: object) -> None:
-    from PIL import Image, ImageDraw
-
-    image = Image.fromarray(form.cover)
-    draw(ImageDraw.Draw(image))  # type: ignore[operator]
-    form.cover = np.asarray(image)
-
-
-def _text_below(
-    rng: np.random.Generator, form: forms.Form, center: tuple[float, float], half: tuple[float, float], depth: float
-) -> None:
-    """Print a short text whose box reaches ``depth`` mm into the ink's outline from one side, or lies inside it."""
-    size = float(rng.uniform(3.0, 4.5))
-    words = str(
-        pick(rng, ["盖章处", "（单位公章）", unit_name(rng), "2024年6月18日", "申请人签字：", "仅用于电子签章"])
-    )
-    font = some_font(rng, "print", size * PX_MM)
-    width = font.getlength(words) / PX_MM
-    if rng.random() < 0.5 or half[1] < 12:
-        x, y = center[0] - width / 2 + rng.uniform(-4, 4), center[1] + rng.uniform(-0.6, 0.3) * half[1]
-    else:
-        x, y = center[0] - half[0] + depth - width, center[1] - size / 2
-    x = float(np.clip(x, form.box[0] + 1, max(form.box[0] + 1, form.box[2] - width - 1)))
-    _print(form, lambda d: d.text((x * PX_MM, y * PX_MM), words, font=font, fill=255))
-
-
-def _over(
-    rng: np.random.Generator, form: forms.Form, center: tuple[float, float], half: tuple[float, float], depth: float
-) -> tuple[float, float]:
-    """Bring print and the mark together: the mark moves up over the box's own hint, or a text is printed below it."""
-    hint = [t for t in form.texts if t[1] < form.box[1] + 8 and t[3] > form.box[1] and t[2] - t[0] > 20]
-    if hint and rng.random() < 0.4:
-        x = float(np.clip(center[0], hint[0][0] + 0.6 * half[0], hint[0][2] - 0.6 * half[0]))
-        x = float(np.clip(x, form.box[0] + half[0] + 2, form.box[2] - half[0] - 2))
-        low = form.box[1] + half[1] + 2
-        return x, max(low, hint[0][3] + half[1] - min(depth, 0.7 * half[1]))
-    _text_below(rng, form, center, half, depth)
-    return center
-
-
-def _line_below(
-    rng: np.random.Generator, form: forms.Form, center: tuple[float, float], half: tuple[float, float], depth: float
-) -> None:
-    """Rule a line through the box that runs ``depth`` mm inside the ink's outline."""
-    x0, y0, x1, y1 = form.box
-    width = max(2, round(rng.uniform(0.2, 0.5) * PX_MM))
-    depth = min(depth, half[1] * 1.3)
-    if rng.random() < 0.65 or half[1] < 12:
-        y = center[1] + float(pick(rng, [-1.0, 1.0])) * (half[1] - depth)
-        tilt = rng.normal(0, 0.6)
-        ends = (x0 + rng.uniform(0, 6), y - tilt, x1 - rng.uniform(0, 6), y + tilt)
-    else:
-        x = center[0] + float(pick(rng, [-1.0, 1.0])) * (half[0] - depth)
-        ends = (x, y0 + rng.uniform(0, 4), x + rng.normal(0, 0.4), y1 - rng.uniform(0, 4))
-    _print(form, lambda d: d.line([v * PX_MM for v in ends], fill=255, width=width))
-
-
 def make(seed: int, index: int, family: str = "unit", hard: bool = False, label: str | None = None) -> Page:
     """Page number ``index`` of a seed; the same arguments always give the same page. ``label`` None: drawn."""
     rng = np.random.default_rng([seed, index, hard, family == "unit"])
@@ -185,20 +96,22 @@ def make(seed: int, index: int, family: str = "unit", hard: bool = False, label:
     half = (cover.shape[1] / 2 / PX_MM - 1.0, cover.shape[0] / 2 / PX_MM - 1.0)
     if kind == "signature":
         half = (half[0] + 0.8, half[1] + 0.8)
-    form = _form(rng, family, half, gap)
-    center = _room(
-        rng,
-        form,
-        half,
-        gap["border_mm"] if label != "touch_border" else 2.0,
-        gap["text_mm"] if label != "over_text" else 2.0,
+    away = (
+        2.0 if label == "touch_border" else gap["border_mm"],
+        2.0 if label == "over_text" else gap["text_mm"],
     )
+    for _ in range(FORMS):
+        form = _form(rng, family, half, gap)
+        least, most = place.free(form, half, *away)
+        if least[0] <= most[0] and least[1] <= most[1]:
+            break
+    center = place.room(rng, form, half, *away)
     if label == "touch_border":
-        center = _touching(rng, form, half, center, gap["border_mm"])
+        center = place.touching(rng, form, half, center, gap["border_mm"])
     elif label == "over_text":
-        center = _over(rng, form, center, half, -gap["text_mm"])
+        center = place.over(rng, form, center, half, -gap["text_mm"])
     elif label == "over_line":
-        _line_below(rng, form, center, half, -gap["line_mm"])
+        place.line_below(rng, form, center, half, -gap["line_mm"])
     colours = paper.paper(rng, form.cover)
     if rng.random() < 0.12:
         paper.watermark(rng, colours)
@@ -208,7 +121,7 @@ def make(seed: int, index: int, family: str = "unit", hard: bool = False, label:
         cover = np.zeros_like(cover)
     paper.lay(colours, cover, origin[0], origin[1], ink)
     if label == "two_seals":
-        _second(rng, colours, form, family, center, half)
+        place.second(rng, colours, form, family, center)
     labels = [] if label == "good" else [label]
     page = Page(colours, cover, origin, labels, family, hard, form.box, center, diameter, name, kind=kind)  # type: ignore[arg-type]
     page.blur_mm = gap["blur_mm"]
@@ -321,41 +234,3 @@ def _bite(rng: np.random.Generator, cover: stamps.Map, share: float) -> stamps.M
         keep = np.pi * share - np.abs(turn)
     gone = np.clip(keep * rng.uniform(15, 60) + 0.5, 0, 1) * rng.uniform(0.88, 1.0)
     return (cover * (1 - gone)).astype(np.float32)
-
-
-def _second(
-    rng: np.random.Generator,
-    colours: NDArray[np.uint8],
-    form: forms.Form,
-    family: str,
-    center: tuple[float, float],
-    half: tuple[float, float],
-) -> None:
-    """Another seal in the same box, overlapping or beside the first."""
-    if family == "unit" and rng.random() < 0.7:
-        plate = stamps.round_seal(rng, float(rng.uniform(36, 45)), unit_name(rng))
-    else:
-        plate = stamps.square_seal(rng, float(rng.uniform(15, 22)), person(rng))
-    cover = stamps.inked(rng, plate, 0.1, 0)
-    r = (cover.shape[1] / 2 / PX_MM, cover.shape[0] / 2 / PX_MM)
-    x0, y0, x1, y1 = form.box
-    for text in form.texts:
-        if text[1] > (y0 + y1) / 2:
-            y1 = min(y1, text[1])
-        elif text[3] > y0 and text[1] < y1:
-            y0 = max(y0, text[3])
-    x0, y0, x1, y1 = x0 + 1.5, y0 + 1.5, x1 - 1.5, y1 - 1.5
-    best, far = center, -1.0
-    for _ in range(40):
-        x = float(rng.uniform(x0 + r[0], max(x0 + r[0] + 1, x1 - r[0])))
-        y = float(rng.uniform(y0 + r[1], max(y0 + r[1] + 1, y1 - r[1])))
-        away = np.hypot(x - center[0], y - center[1])
-        if away > far:
-            best, far = (x, y), float(away)
-    paper.lay(
-        colours,
-        cover,
-        round(best[0] * PX_MM - cover.shape[1] / 2),
-        round(best[1] * PX_MM - cover.shape[0] / 2),
-        paper.red_ink(rng),
-    )
