@@ -51,7 +51,7 @@ class Memory:
         self.good: dict[str, bool] = defaultdict(lambda: True)
 
     def known(self) -> set[str]:
-        kept = self.config.cache.get(KEY, {}) if self.config.cache else {}
+        kept = self.config.cache.get(KEY, {}) if getattr(self.config, "cache", None) else {}
         return set(kept.get("tests", ())) if self.tree and kept.get("tree") == self.tree else set()
 
     @pytest.hookimpl(trylast=True)
@@ -70,7 +70,7 @@ class Memory:
         self.good[name] &= report.outcome == "passed"
 
     def pytest_sessionfinish(self) -> None:
-        if self.worker or not self.tree or self.config.cache is None or digest() != self.tree:
+        if self.worker or not self.tree or getattr(self.config, "cache", None) is None or digest() != self.tree:
             return
         slow = {name for name, took in self.took.items() if took >= SLOW and self.good[name]}
         failed = {name for name, good in self.good.items() if not good}

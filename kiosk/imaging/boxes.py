@@ -15,6 +15,7 @@ from kiosk.imaging.pictures import Pixels
 
 RULED, PALE_RULED = 34, 15
 STAMPED = 2.5  # a cell that the picture's edge cuts, with a seal in it, counts for so many of its size
+CUT = 1.5  # the same for any other on a personal form: it went on
 SHADOW_MM2 = 60.0  # of solid darkness; less is a stamp or a heading
 STRIP = 96  # rows worked on together: so many stay in a core's own cache
 
@@ -91,14 +92,17 @@ def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
     free = cv2.erode(free, np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2].copy()
     count, labels, stats = optics.clusters(free)
     valid = frame.valid[::2, ::2].copy()
-    rim = cv2.subtract(valid, cv2.erode(valid, np.ones((5, 5), np.uint8)))
+    rim = cv2.subtract(
+        valid, cv2.erode(valid, np.ones((5, 5), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    )
     touching, sides = _touched(rim, labels, count)
     total = max(1, int(touching[1:].sum()))
     around = 1 + int(touching[1:].argmax()) if count > 1 and touching[1:].max() > 0.36 * total else 0
     found = []
     for k in range(1, count):
         x, y, w, h, area = (int(v) for v in stats[k])
-        if w < 8 * WORK or h < 6 * WORK or k == around or sides[k]:
+        least = 4 * WORK if touching[k] else 8 * WORK  # at half size: 8 mm of a cell that the picture's edge cuts
+        if w < least or h < min(least, 6 * WORK) or k == around or sides[k]:
             continue
         if w > 0.97 * free.shape[1] and h > 0.5 * free.shape[0]:
             continue
@@ -181,7 +185,9 @@ def target(page: Layout, personal: bool) -> Cell | None:
             continue
         room = blankness(page, cell)
         blank_share = room / max(0.1, cell.width * cell.height / 100)
-        score = room * (0.4 if blank_share < 0.5 else 1.0) * (STAMPED if any(cell.open) and _stamped(page, cell) else 1)
+        score = room * (0.4 if blank_share < 0.5 else 1.0)
+        if any(cell.open):
+            score *= STAMPED if _stamped(page, cell) else CUT if personal else 1.0
         if score > most:
             best, most = cell, score
     return best

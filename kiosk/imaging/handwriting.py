@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -18,21 +19,30 @@ from kiosk.imaging.strokes import Marks
 from kiosk.imaging.verdict import Label
 
 FAINT = 0.37
+STROKE_MM = 0.5  # breadth of a thin stroke
 FAINT_GAIN = 2.2
+ON_MM = 2.0
+MARGIN = 2.0  # mm around the mark that are looked at closely
+INNER = 0.4  # mm beside the box's sides that are not: their rules may be blurred
 BLUR_MM = 0.19
 NO_WORDS_MM = 0.3  # so out of focus, a stroke cannot be told from a word
 PALE_MM2 = 1.8
 TRACE_MM2 = 2.0
 SPECKS = 5
+PLAIN_MM = 6.0  # side of a signature beside a name seal, at least
 HALO = 11
 LOWEST = 3.0  # mm
+PALEST, PALE = 28, 48  # of 255; a watermark may be as strong as the second
+ELSEWHERE = 3.0  # times the ink in the box
 REMAINS, REMAINS_MM2 = 45, 25.0
 EDGE_MM = 0.7  # nearer to the picture's own edge, a part is beyond it
 INSIDE_MM = 0.4  # as near to it, the ink goes on outside
+CUT_OFF_MM2 = 0.3
 LIKES, SEAL_LIKES = 1.12, 1.1
 COPY, SEAL_COPY = 1.85, 1.88
 TRAIL = 0.1
 CUT_ENDS = 1.9
+JOIN, SEAL_JOIN = 1.8, 3.1  # mm between the letters of a line; a red seal's ink hides some of them
 LETTER = 5.3  # mm, the tallest print in or beside a box
 SOLID, WHOLE = 0.6, 0.965  # share of its rectangle that a solid name seal fills, at least and if it is whole
 
@@ -55,7 +65,7 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     _place(found, frame, cell, (left, top))
     _at_edge(found, frame, marks, own)
     _print_under(found, marks, own)
-    _ink(found, frame, (left, top))
+    _ink(found, frame, _around(found, cell))
     _several(found, marks, own)
     _whole(found, marks, own)
     _pale(found, marks, own)
@@ -71,7 +81,7 @@ def _look(frame: Frame, page: Layout, cell: Cell) -> tuple[Marks, Pixels | None,
     marks = strokes.split(page, cell, frame.valid)
     own = _main(marks)
     if own is not None and not _remains(marks, own):
-        return marks, own, False
+        return marks, _beside_seal(marks, own), False
     printed = cv2.dilate(cv2.bitwise_or(marks.text, marks.rules), np.ones((HALO, HALO), np.uint8))
     marks = strokes.split(page, cell, frame.valid, FAINT_GAIN)
     marks.own = cv2.bitwise_and(marks.own, cv2.bitwise_not(printed))  # strengthened, print has a rim like faint ink
@@ -81,20 +91,46 @@ def _look(frame: Frame, page: Layout, cell: Cell) -> tuple[Marks, Pixels | None,
     return marks, own, True
 
 
+def _beside_seal(marks: Marks, own: Pixels) -> Pixels:
+    """With a name seal in the box, marks without colour that are lower than any signature are shadows or print."""
+    if not marks.red:
+        return own
+    count, labels, stats = optics.clusters(cv2.dilate(own, np.ones((15, 15), np.uint8)))
+    vivid = np.bincount(labels[marks.vivid > 0], minlength=count)
+    keep = (vivid > 0) | (np.minimum(stats[:, 2], stats[:, 3]) - 14 > PLAIN_MM * WORK)
+    out: Pixels = own * keep[labels].astype(np.uint8)
+    return out
+
+
 def _flat(own: Pixels) -> bool:
     """True for a strip lower than any signature or seal: the rim of a printed line."""
     return min(cv2.boundingRect(own)[2:]) < LOWEST * WORK
 
 
 def _watermark(page: Layout, marks: Marks, own: Pixels) -> bool:
-    """True if what was found is paler than even faint ink is, pale and even as a tint, or broader than a pen writes."""
+    """True if what was found is paler than even faint ink is, broader than a pen writes, or pale and there is much
+    more like it outside the box."""
     x, y = round(marks.left * WORK), round(marks.top * WORK)
-    strong = page.ink[y : y + own.shape[0], x : x + own.shape[1]].max(axis=2)
-    core = strong[cv2.erode(own, np.ones((3, 3), np.uint8)) > 0]
-    low, most = np.percentile(core if core.size > 50 else strong[own > 0], (10, 90))
+    window = (slice(y, y + own.shape[0]), slice(x, x + own.shape[1]))
+    level = float(np.percentile(page.ink[window].max(axis=2)[own > 0], 90))
     far = cv2.distanceTransform(own, cv2.DIST_L2, 3)[own > 0]
-    broad = float(np.percentile(far, 95)) > 0.75 * WORK
-    return bool(np.percentile(strong[own > 0], 90) < 28 or (most < 36 and most - low < 0.2 * most) or broad)
+    if level < PALEST or float(np.percentile(far, 95)) > 0.75 * WORK:
+        return True
+    return level < PALE and _elsewhere(page, window, level) > ELSEWHERE * cv2.countNonZero(own)
+
+
+def _elsewhere(page: Layout, window: tuple[slice, slice], level: float) -> float:
+    """Pixels of thin strokes about as pale as ``level`` outside a window."""
+    half = cv2.resize(page.ink, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    red, green, blue = cv2.split(half)
+    strong = cv2.max(cv2.max(red, green), blue)
+    thin = cv2.morphologyEx(strong, cv2.MORPH_TOPHAT, np.ones((11, 11), np.uint8))
+    pale = cv2.inRange(thin, round(0.65 * level), round(1.4 * level))
+    dark = cv2.dilate(cv2.threshold(strong, 1.8 * level, 255, cv2.THRESH_BINARY)[1], np.ones((7, 7), np.uint8))
+    pale = cv2.morphologyEx(cv2.bitwise_and(pale, cv2.bitwise_not(dark)), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
+    rows, cols = (slice(one.start // 2, one.stop // 2) for one in window)
+    pale[rows, cols] = 0
+    return 4.0 * cv2.countNonZero(pale)
 
 
 def _remains(marks: Marks, own: Pixels) -> bool:
@@ -132,35 +168,56 @@ def _at_edge(found: Finding, frame: Frame, marks: Marks, own: Pixels) -> None:
     outline = cv2.convexHull(cv2.findNonZero(own)).reshape(-1, 2) / WORK + np.array([marks.left, marks.top])
     away = frame.inside(outline) / frame.px_mm(found.x, found.y)
     found.measures["inside_mm"] = float(away.min())
+    found.measures["cut_off_mm2"] = _cut_off(frame, marks, own) if found.measures["edge_mm"] < 99.0 else 0.0
     near = outline[away < INSIDE_MM]
     if len(near):
         (x0, y0), (x1, y1) = near.min(axis=0) - 0.5, near.max(axis=0) + 0.5
         found.spots.append(Spot(Label.CROPPED, (float(x0), float(y0), float(x1), float(y1))))
 
 
+def _cut_off(frame: Frame, marks: Marks, own: Pixels) -> float:
+    """Square millimetres of ink as strong as the mark's at the picture's edge: what is left of a part beyond it."""
+    x, y = round(marks.left * WORK), round(marks.top * WORK)
+    valid = frame.valid[y : y + own.shape[0], x : x + own.shape[1]]
+    side = round(2 * EDGE_MM * WORK) | 1
+    rim = cv2.subtract(valid, cv2.erode(valid, np.ones((side, side), np.uint8), borderValue=(255,)))
+    solid = float(np.percentile(marks.strong[own > 0], 75))
+    strong = cv2.threshold(marks.strong, 0.6 * solid, 255, cv2.THRESH_BINARY)[1]
+    return cv2.countNonZero(cv2.bitwise_and(cv2.bitwise_and(rim, strong), marks.own)) / WORK**2
+
+
 def _print_under(found: Finding, marks: Marks, own: Pixels) -> None:
     """Print (mm²) and rules (mm) that own ink lies on or nearly encloses."""
     near = cv2.dilate(own, np.ones((5, 5), np.uint8))
-    text = _lines_of_print(marks.text)
+    text = _lines_of_print(marks.text, SEAL_JOIN if marks.red else JOIN)
     hull = _hulls(own)
     touched, held = cv2.bitwise_and(near, text), cv2.bitwise_and(hull, text)
     found.measures["print_touched_mm2"] = cv2.countNonZero(touched) / WORK**2
     found.measures["print_held_mm2"] = cv2.countNonZero(held) / WORK**2
-    crossed = cv2.bitwise_and(near, marks.rules)
+    crossed = cv2.bitwise_and(near, _longer(marks.rules))
     found.measures["rule_mm"] = cv2.countNonZero(crossed) / WORK**2 / 0.35
     here = (marks.left, marks.top)
     found.spots += spots.regions(Label.OVER_TEXT, cv2.bitwise_or(touched, held), here, WORK, 4.0)
     found.spots += spots.regions(Label.OVER_LINE, crossed, here, WORK, 4.0)
 
 
-def _lines_of_print(text: Pixels) -> Pixels:
-    """The print without stray strokes: clusters (joined over 2 mm) of at least 2.5 mm² of ink. What is taller than a
-    form's letters and no block of lines is a part of a large character that somebody wrote as squarely as print.
+def _longer(rules: Pixels) -> Pixels:
+    """Rules with ``ON_MM`` more at both ends: there the ink that crosses them hides them."""
+    out, reach = rules, round(ON_MM * WORK)
+    for run, more in (((1, 3 * reach), (1, 2 * reach + 1)), ((3 * reach, 1), (2 * reach + 1, 1))):
+        long = cv2.morphologyEx(rules, cv2.MORPH_OPEN, np.ones(run, np.uint8))
+        out = cv2.bitwise_or(out, cv2.dilate(long, np.ones(more, np.uint8)))
+    return out
+
+
+def _lines_of_print(text: Pixels, join: float) -> Pixels:
+    """The print without stray strokes: clusters (joined over ``join`` mm) of at least 2.5 mm² of ink. What is taller
+    than a form's letters and no block of lines is a part of a large character that somebody wrote as squarely as print.
     """
-    joined = cv2.dilate(text, np.ones((11, 11), np.uint8))
-    count, labels, stats = optics.clusters(joined)
+    side = round(join * WORK) | 1
+    count, labels, stats = optics.clusters(cv2.dilate(text, np.ones((side, side), np.uint8)))
     inked = np.bincount(labels[text > 0], minlength=count) / WORK**2
-    wide, high = stats[:, 2] - 10, stats[:, 3] - 10
+    wide, high = stats[:, 2] - side + 1, stats[:, 3] - side + 1
     keep = (inked > 2.5) & (wide > 3.5 * WORK) & ((high < LETTER * WORK) | (wide > 2.5 * high))
     keep[0] = False
     out: Pixels = text * keep[labels].astype(np.uint8)
@@ -179,10 +236,22 @@ def _hulls(own: Pixels) -> Pixels:
     return out
 
 
-def _ink(found: Finding, frame: Frame, corner: tuple[float, float]) -> None:
+def _around(found: Finding, cell: Cell) -> tuple[float, float, float, float]:
+    """The mark with a margin (left, top, right, bottom in mm), but none of the box's own sides."""
+    wide, high = found.size[0] / 2 + MARGIN, found.size[1] / 2 + MARGIN
+    sides = (cell.left + INNER, cell.top + INNER, cell.right - INNER, cell.bottom - INNER)
+    low_x, low_y, high_x, high_y = (
+        (-np.inf, -np.inf, np.inf, np.inf)[k] if cell.open[k] else side for k, side in enumerate(sides)
+    )
+    return (
+        max(found.x - wide, low_x), max(found.y - high, low_y), min(found.x + wide, high_x), min(found.y + high, high_y)
+    )  # fmt: skip
+
+
+def _ink(found: Finding, frame: Frame, region: tuple[float, float, float, float]) -> None:
     """Density, sharpness and echo of the ink at full resolution."""
-    pad = 2.0
-    pixels, _ = frame.patch(corner[0] - pad, corner[1] - pad, found.size[0] + 2 * pad, found.size[1] + 2 * pad, FINE)
+    left, top, right, bottom = region
+    pixels, _ = frame.patch(left, top, right - left, bottom - top, FINE)
     ink = optics.absorption(pixels, optics.paper(pixels, 12, 9))
     red, green, blue = cv2.split(ink)
     strong = cv2.max(cv2.max(red, green), blue)
@@ -201,7 +270,7 @@ def _ink(found: Finding, frame: Frame, corner: tuple[float, float]) -> None:
     if not found.measures["coloured"]:
         found.measures["cut_ends"], line = cuts.find(strong, solid)
         if line is not None:
-            ends = np.array(line) / FINE + np.array(corner) - pad
+            ends = np.array(line) / FINE + np.array((left, top))
             found.spots.append(spots.line(Label.INCOMPLETE, ends))
 
 
@@ -212,7 +281,7 @@ def _several(found: Finding, marks: Marks, own: Pixels) -> None:
         return
     coloured = cv2.dilate(marks.vivid, np.ones((15, 15), np.uint8))
     plain = cv2.bitwise_and(cv2.bitwise_and(own, marks.plain), cv2.bitwise_not(coloured))
-    coloured_ones, plain_ones = _clusters(marks.vivid, 6.0, 12.0), _clusters(plain, 6.0, 5.0)[:1]
+    coloured_ones, plain_ones = _clusters(marks.vivid, 6.0, 12.0), _clusters(plain, PLAIN_MM, 5.0)[:1]
     found.measures["marks"] = float(len(coloured_ones) + len(plain_ones))
     for box in (coloured_ones + plain_ones)[1:]:
         left, top, right, bottom = (float(v) for v in box / WORK + np.array([marks.left, marks.top] * 2))
@@ -260,7 +329,7 @@ def _repeated(m: dict[str, float]) -> bool:
     """A double strike, as any of the looks sees it; a name seal's lines and characters are alike from the start."""
     likes, fainter = m["likes"], m["fainter"]
     if m["coloured"]:
-        apart = likes > SEAL_LIKES and fainter > 2.8 and (likes > m["likes_else"] + 0.1 or fainter > 5.5)
+        apart = likes > SEAL_LIKES and fainter > 4.5 and (likes > m["likes_else"] + 0.1 or fainter > 5.5)
         paler = not _broken(m) and (m["trail"] > 0.2 or m["copy"] > SEAL_COPY)
         return apart or (fainter > 7 and likes > 0.8) or paler or likes > 1.45
     dragged = m["trail"] > TRAIL and not _dry(m)
@@ -273,6 +342,11 @@ def _dry(m: dict[str, float]) -> bool:
     return m["pale_mm2"] > PALE_MM2 or m["trace_mm2"] > TRACE_MM2 or m["specks"] >= SPECKS
 
 
+def _left_by_blur(blur: float) -> float:
+    """The share of a stroke's height that blur (mm) beyond a sharp picture's leaves of it."""
+    return math.erf(STROKE_MM / 2 / (math.sqrt(2) * blur)) if blur > BLUR_MM else 1.0
+
+
 def _broken(m: dict[str, float]) -> bool:
     """A name seal's outline has a gap, or a solid one lacks a part."""
     return m["missing"] > 0.06 or m["gap_mm"] > 1.5 or SOLID < m["filled"] < WHOLE
@@ -280,22 +354,24 @@ def _broken(m: dict[str, float]) -> bool:
 
 def _settle(found: Finding) -> None:
     m, d = found.measures, found.defects
-    cropped = m["edge_mm"] < EDGE_MM or m["inside_mm"] < INSIDE_MM
+    cropped = m["edge_mm"] < EDGE_MM or m["inside_mm"] < INSIDE_MM or m["cut_off_mm2"] > CUT_OFF_MM2
     if cropped:
         d.add(Label.CROPPED)
     if m["print_touched_mm2"] > 0.5 or m["print_held_mm2"] > 1.0:
         d.add(Label.OVER_TEXT)
     if m["rule_mm"] > 0.5:
         d.add(Label.OVER_LINE)
-    if m["blur_mm"] > BLUR_MM:
+    repeated = _repeated(m)
+    spread = 1.25 if m["density"] < 0.7 * FAINT else 1.1 if repeated else 1.0  # grain or a copy disturbs the edges
+    if m["blur_mm"] > BLUR_MM * spread:
         d.add(Label.BLURRED)
         if m["blur_mm"] > NO_WORDS_MM:
             d -= {Label.OVER_TEXT, Label.OVER_LINE}
-    if m["strengthened"] or m["density"] < (0.22 if Label.BLURRED in d else FAINT):
+    if m["strengthened"] or m["density"] < FAINT * _left_by_blur(m["blur_mm"]):
         d.add(Label.FAINT)
     if m["marks"] > 1 and m["coloured"]:
         d.add(Label.TWO_SEALS)
-    elif not {Label.BLURRED, Label.FAINT, Label.CROPPED, Label.OVER_TEXT} & d and _repeated(m):
+    elif not {Label.BLURRED, Label.FAINT, Label.CROPPED, Label.OVER_TEXT} & d and repeated:
         d.add(Label.SMEARED)
     if m["border_mm"] < BORDER_MM and not cropped:
         d.add(Label.TOUCH_BORDER)

@@ -19,6 +19,7 @@ SURE = 127
 FAINT = (19, 105)  # absorption of faint ink
 SIDE = 1.1  # mm along the box's sides in which a rule is the side itself
 RED = 15  # what red ink takes from green more than from red
+ALIGNED = 1.0  # mm by which a rule may lie higher or lower at the seal than beside it
 VIVID = 34  # difference between the channels that no black print shows
 
 
@@ -77,7 +78,7 @@ def split(page: Layout, cell: Cell, valid: Pixels, gain: float = 1.0) -> Marks:
         reddish = cv2.bitwise_and(vivid, cv2.threshold(cv2.subtract(green, red), RED, 255, cv2.THRESH_BINARY)[1])
         blue = cv2.bitwise_and(vivid, cv2.bitwise_not(cv2.dilate(reddish, np.ones((5, 5), np.uint8))))
         under = _under(red, reddish, cv2.bitwise_and(mask, cv2.bitwise_not(cv2.bitwise_or(rules, blue))))
-        straight = _straight(under)
+        straight = _straight(under, rules)
         rules = cv2.bitwise_or(rules, cv2.bitwise_and(straight, under))
         text = cv2.bitwise_and(cv2.bitwise_or(text, under), cv2.bitwise_not(straight))
     elif gain == 1:
@@ -152,11 +153,17 @@ def _words_under(ink: Pixels, own: Pixels, free: Pixels) -> Pixels:
     return out
 
 
-def _straight(under: Pixels) -> Pixels:
-    """Level runs of at least 4.5 mm, thickened: a rule under the ink. A line of words has as much print beside them."""
-    k = round(4.5 * WORK)
+def _straight(under: Pixels, rules: Pixels) -> Pixels:
+    """Runs of at least 4.5 mm, thickened, that lie on one line with a rule beside the ink. A line of words has as
+    much print beside them."""
+    k, near = round(4.5 * WORK), round(ALIGNED * WORK)
     thick = cv2.dilate(under, np.ones((3, 3), np.uint8))
-    runs = [cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) for shape in ((1, k), (k, 1))]
+    runs = []
+    for axis, run in ((1, (1, k)), (0, (k, 1))):
+        long = cv2.morphologyEx(rules, cv2.MORPH_OPEN, np.ones(run, np.uint8)).max(axis=axis, keepdims=True)
+        ruled = cv2.dilate(long, np.ones((2 * near + 1,) * 2, np.uint8))
+        level = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(run, np.uint8))
+        runs.append(np.where(ruled > 0, level, 0).astype(np.uint8))
     out: Pixels = cv2.dilate(cv2.bitwise_or(*runs), np.ones((3, 3), np.uint8))
     beside = cv2.bitwise_and(under, cv2.subtract(cv2.dilate(out, np.ones((13, 13), np.uint8)), out))
     words = cv2.countNonZero(beside) > 0.7 * cv2.countNonZero(cv2.bitwise_and(under, out))
