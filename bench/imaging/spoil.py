@@ -4,9 +4,10 @@ A label nobody could see would be a wrong truth, so each spoilt mark is drawn ag
 
 * **incomplete**: 15 to 40 % of the ink is gone (hard: 15 %). Either a pale trace is left of it, beyond a line, in a
   wedge, a band or a blot, that takes 6 to 15 % of the paper's light (hard: 4.5 to 12 %). Or nothing is left beyond a
-  straight line or in a straight band (a slip of paper or a tape lay there): then at least 5 strokes (hard: 4) end on
-  one such line as if cut, spread over at least 6 mm. Or the pen ran dry: its last part is broken into streaks that
-  hold 20 to 55 % of the ink. A name seal lacks 12 to 40 % of its ink (hard: 8 to 14 %), an end of it or a wedge.
+  straight line or in a straight band (a slip of paper or a tape lay there): then at least 5 strokes (hard: 4) are cut
+  across on one such line, none of them at a glancing angle, spread over at least 6 mm. Or the pen ran dry: its last
+  part is broken into streaks that hold 20 to 55 % of the ink. A name seal lacks 12 to 40 % of its ink (hard: 8 to
+  14 %), an end of it or a wedge.
 * **smeared**: the second strike lies 0.96 to 3.2 mm away (hard: 0.64 to 1.04 mm; seals 1.2 to 4 and 0.8 to 1.3 mm) and
   covers paper worth at least 30 % of the first one's ink (hard: 20 %). Where no paper shows between the two strokes,
   because the way is shorter than a stroke is broad and 0.25 mm, the second is paler by a fifth and more. Dragged ink
@@ -89,12 +90,14 @@ def _cut_away(rng: np.random.Generator, cover: Map, share: float) -> tuple[Map, 
 
 
 def cut_strokes(cover: Map, gone: Map, side: Map) -> int:
-    """How many strokes end at the loss's edge on one side, at least 0.2 mm broad there; 0 if all lie within 6 mm."""
+    """How many strokes were cut across at the loss's edge on one side, at least 0.25 mm broad there; 0 if all lie
+    within 6 mm. A stroke cut at a glancing angle (its cut is 1.8 times as long as strokes are broad) ends in a point.
+    """
     lost = (gone > 0.5).astype(np.uint8)
     edge = (cv2.dilate(lost, np.ones((3, 3), np.uint8)) - lost) * side.astype(np.uint8)
     count, _, stats, centres = cv2.connectedComponentsWithStats(edge * (cover > 0.4).astype(np.uint8), connectivity=8)
-    broad = np.maximum(stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT])
-    fit = (broad > 0.2 * PX_MM) & (broad < 2.5 * PX_MM)
+    long = np.hypot(stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT])
+    fit = (long > 0.25 * PX_MM) & (long < 1.8 * breadth(cover) + 2)
     if count < 2 or not fit.any() or float(np.ptp(centres[1:][fit], axis=0).max()) < 6 * PX_MM:
         return 0
     return int(fit.sum())
