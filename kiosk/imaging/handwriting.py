@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.imaging import boxes, cuts, name_seal, optics, repeat, spots, strokes, trace
+from kiosk.imaging import boxes, cuts, name_seal, optics, repeat, sides, spots, strokes, trace
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.finding import BORDER_MM, FINE, Finding
 from kiosk.imaging.frame import WORK, Frame
@@ -39,6 +39,7 @@ EDGE_MM = 0.7  # nearer to the picture's own edge, a part is beyond it
 INSIDE_MM = 0.4  # as near to it, the ink goes on outside
 CUT_OFF_MM2 = 0.3
 LIKES, SEAL_LIKES = 1.12, 1.1
+SURELY = 8.0  # deviations between the first strike and its copy
 COPY, SEAL_COPY = 1.85, 1.88
 TRAIL = 0.1
 CUT_ENDS = 1.9
@@ -62,7 +63,7 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     found.x, found.y = left + found.size[0] / 2, top + found.size[1] / 2
     found.radius = max(found.size) / 2
     found.measures["coloured"], found.measures["strengthened"] = float(marks.red), float(faint)
-    _place(found, frame, cell, (left, top))
+    _place(found, cell, (left, top), sides.across(marks, own, cell))
     _at_edge(found, frame, marks, own)
     _print_under(found, marks, own)
     _ink(found, frame, _around(found, cell))
@@ -155,11 +156,15 @@ def _main(marks: Marks, least_mm2: float = 2.0) -> Pixels | None:
     return out
 
 
-def _place(found: Finding, frame: Frame, cell: Cell, corner: tuple[float, float]) -> None:
+def _place(found: Finding, cell: Cell, corner: tuple[float, float], across: list[Spot]) -> None:
+    """How near the mark comes to the box's sides; ``across``: short strokes that lie on one of them."""
     right, bottom = corner[0] + found.size[0], corner[1] + found.size[1]
     gaps = (corner[0] - cell.left, corner[1] - cell.top, cell.right - right, cell.bottom - bottom)
     closed = [gap for gap, is_open in zip(gaps, cell.open, strict=True) if not is_open]
     found.measures["border_mm"] = min(closed) if closed else 99.0
+    if across:
+        found.spots += across
+        found.measures["border_mm"] = 0.0
     found.measures["edge_mm"] = min([gap for gap, is_open in zip(gaps, cell.open, strict=True) if is_open] or [99.0])
 
 
@@ -204,6 +209,8 @@ def _print_under(found: Finding, marks: Marks, own: Pixels) -> None:
 def _longer(rules: Pixels) -> Pixels:
     """Rules with ``ON_MM`` more at both ends: there the ink that crosses them hides them."""
     out, reach = rules, round(ON_MM * WORK)
+    if not cv2.countNonZero(rules):
+        return out
     for run, more in (((1, 3 * reach), (1, 2 * reach + 1)), ((3 * reach, 1), (2 * reach + 1, 1))):
         long = cv2.morphologyEx(rules, cv2.MORPH_OPEN, np.ones(run, np.uint8))
         out = cv2.bitwise_or(out, cv2.dilate(long, np.ones(more, np.uint8)))
@@ -228,11 +235,11 @@ def _hulls(own: Pixels) -> Pixels:
     """The convex outline of each cluster (joined over 3 mm) of own ink, filled."""
     joined = cv2.dilate(own, np.ones((19, 19), np.uint8))
     count, labels = cv2.connectedComponents(joined, connectivity=8)
+    points = cv2.findNonZero(own).reshape(-1, 2)
+    owner = labels[points[:, 1], points[:, 0]]
     out: Pixels = np.zeros_like(own)
     for k in range(1, count):
-        points = cv2.findNonZero(((labels == k) & (own > 0)).astype(np.uint8))
-        if points is not None:
-            cv2.fillConvexPoly(out, cv2.convexHull(points), 255)
+        cv2.fillConvexPoly(out, cv2.convexHull(points[owner == k]), 255)
     return out
 
 
@@ -362,6 +369,8 @@ def _settle(found: Finding) -> None:
     if m["rule_mm"] > 0.5:
         d.add(Label.OVER_LINE)
     repeated = _repeated(m)
+    if not m["coloured"] and m["likes"] > LIKES and m["fainter"] > SURELY:
+        d.discard(Label.OVER_TEXT)  # so many strokes side by side look like words
     spread = 1.25 if m["density"] < 0.7 * FAINT else 1.1 if repeated else 1.0  # grain or a copy disturbs the edges
     if m["blur_mm"] > BLUR_MM * spread:
         d.add(Label.BLURRED)

@@ -24,6 +24,11 @@ from kiosk.imaging.seals import check
         (911, 12, "personal", "good", "scan", False),  # a watermark passes under the strokes
         (911, 39, "personal", "two_seals", "scan", False),  # a blue pen beside a red seal looks like print under it
         (904, 1, "personal", "none", "photo", True),  # strengthened, print has a rim like faint ink
+        (931, 5046, "personal", "none", "photo", False),  # a watermark in the shadow is as strong as faint ink
+        (931, 5039, "personal", "cropped", "photo", False),  # only a speck is left of the part at the edge
+        (931, 61, "personal", "cropped", "scan", True),  # a box of which 14 mm are left
+        (931, 25, "personal", "over_text", "scan", False),  # thin words between the strokes of a red seal
+        (931, 134, "personal", "smeared", "scan", False),  # many strokes side by side look like words
     ],
 )
 def test_it_is_told_as_what_it_is(seed: int, index: int, family: str, label: str, mode: str, hard: bool) -> None:
