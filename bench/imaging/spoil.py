@@ -52,7 +52,7 @@ def torn(rng: np.random.Generator, cover: Map, share: float, strength: float, ha
     if kind < 0.12:
         return dried(rng, cover, share)
     for _ in range(TRIES if kind > 0.55 else 0):
-        gone, sides = _cut_away(rng, cover, share)
+        gone, sides = cut_away(rng, cover, share)
         if max(cut_strokes(cover, gone, side) for side in sides) >= CUTS[hard]:
             return np.asarray(cover * (1 - gone), np.float32)
     low, high = TRACE[hard]
@@ -74,7 +74,7 @@ def cut_share(rng: np.random.Generator, cover: Map, side: str, bounds: tuple[flo
     return share
 
 
-def _cut_away(rng: np.random.Generator, cover: Map, share: float) -> tuple[Map, list[Map]]:
+def cut_away(rng: np.random.Generator, cover: Map, share: float) -> tuple[Map, list[Map]]:
     """1 where nothing of the mark is left: beyond a line, or in a band across; and on which side each line is."""
     h, w = cover.shape
     yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)

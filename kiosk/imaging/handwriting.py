@@ -27,7 +27,7 @@ INNER = 0.4  # mm beside the box's sides that are not: their rules may be blurre
 BLUR_MM = 0.19
 NO_WORDS_MM = 0.3  # so out of focus, a stroke cannot be told from a word
 PALE_MM2 = 1.8
-TRACE_MM2 = 2.0
+TRACE_MM2 = 1.4
 SPECKS = 5
 PLAIN_MM = 6.0  # side of a signature beside a name seal, at least
 HALO = 11
@@ -42,7 +42,7 @@ LIKES, SEAL_LIKES = 1.12, 1.1
 SURELY = 8.0  # deviations between the first strike and its copy
 COPY, SEAL_COPY = 1.85, 1.88
 TRAIL = 0.1
-CUT_ENDS = 1.9
+CUT = 0.95  # how sure that strokes were cut off along a line
 JOIN, SEAL_JOIN = 1.8, 3.1  # mm between the letters of a line; a red seal's ink hides some of them
 LETTER = 5.3  # mm, the tallest print in or beside a box
 SOLID, WHOLE = 0.6, 0.965  # share of its rectangle that a solid name seal fills, at least and if it is whole
@@ -273,9 +273,9 @@ def _ink(found: Finding, frame: Frame, region: tuple[float, float, float, float]
     steep = slope[slope > 0.25 * float(slope.max())]
     found.measures["blur_mm"] = solid / max(1.0, float(np.percentile(steep, 85))) / 2.5066 / FINE if steep.size else 9.0
     repeat.measure(found.measures, strong, solid)
-    found.measures["cut_ends"] = 0.0
+    found.measures["cut"] = 0.0
     if not found.measures["coloured"]:
-        found.measures["cut_ends"], line = cuts.find(strong, solid)
+        found.measures["cut"], line = cuts.find(strong, solid)
         if line is not None:
             ends = np.array(line) / FINE + np.array((left, top))
             found.spots.append(spots.line(Label.INCOMPLETE, ends))
@@ -386,6 +386,6 @@ def _settle(found: Finding) -> None:
         d.add(Label.TOUCH_BORDER)
     explained = {Label.TWO_SEALS, Label.SMEARED, Label.TOUCH_BORDER, Label.FAINT}
     unsure = {Label.OVER_TEXT, Label.OVER_LINE} & d  # print breaks strokes up, and its rim is pale
-    torn = _broken(m) or m["pale_mm2"] > PALE_MM2 or (not unsure and (m["cut_ends"] > CUT_ENDS or _dry(m)))
+    torn = _broken(m) or m["pale_mm2"] > PALE_MM2 or (not unsure and (m["cut"] > CUT or _dry(m)))
     if not cropped and not (explained | {Label.BLURRED}) & d and torn:
         d.add(Label.INCOMPLETE)

@@ -1,12 +1,13 @@
 """Pale traces where the ink ends: there the pen or the pad ran dry, and a part of the mark is missing.
 
 Three looks. The fine one sees thin traces that are just above the paper's grain. The smooth one averages the grain away
-and sees a twentieth of the ink's strength, if it begins where strokes end, and does not go on away from the ink as a
-watermark or a crease does. The third one counts the specks into which a dry pen's stroke is broken.
+and sees a twentieth of the ink's strength, if it begins at the ink and is not as pale as what lies apart from it: that
+is a watermark. The third one counts the specks into which a dry pen's stroke is broken.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -21,15 +22,27 @@ from kiosk.imaging.strokes import Marks
 REACH = 9  # mm around the ink in which the fine look sees
 RIM = 14  # pixels along the window's sides where the box's own rules lie
 HALF = WORK / 2
-NEAR = 14.0  # mm around the ink in which the smooth look counts
-JOIN = 2.5  # mm between strokes of one trace
-CLUTTER = 15.0  # mm; what is longer is a crease or a watermark, not the paper's unrest
-PALEST = 0.33  # of the ink; a stroke of more ink is written
-AT_ENDS = 0.3  # share of what touches the ink that does so at the end of a stroke; a watermark passes under its side
+NEAR = 8.0  # mm around the ink in which the smooth look counts
+PALE = 0.05  # of the ink; less is the paper's unrest
+WRITTEN = 0.36  # of the ink; a stroke of more ink is written
+RIM_MM = 0.5  # about the ink, where its own blurred rim is as pale
+TOUCHES = 0.3  # mm beyond that rim in which a trace begins
+FRONT = 0.15  # mm along the ink at which it begins, at least
+SLIM = 0.45  # of the pen's breadth; a thinner trace is the end of a stroke running out
+MARKED = 3.0  # mm² of pale strokes far from the ink: the paper has a watermark
+DARKER = 1.5  # times as dark as the watermark
+APART = 0.05  # of the trace; as pale strokes apart from the ink are fewer
+# Share of what touches the ink that does so at the end of a stroke; a watermark passes under its side. The second one
+# holds where other pale strokes lie apart.
+AT_ENDS = (0.35, 0.6)
 CREASE = 11.0  # mm
+PAST = 4.0  # mm beyond the ink that a fold goes on
+SLOPE = 4.0  # mm across that it may lie askew
+PALEST = 0.33  # of the ink, of what is looked at far from it
 SPECKS_NEAR = 3.0  # mm
 SPECK_MM2 = 0.3
 LARGEST = 1.0  # times the ink that is left
+LEAST_MM2 = 0.4  # of one pale cluster
 
 
 def fine(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
@@ -58,38 +71,89 @@ def fine(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
 
 
 def smooth(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
-    """Square millimetres of pale strokes that begin at the own ink, beyond what clutter would lay there; their mask.
+    """Square millimetres of pale strokes that go on where the own ink stops; their mask.
 
-    Strokes are joined over ``JOIN`` mm: a watermark or a crease then goes on far from the ink and does not count.
+    A watermark is told by its strokes far from the ink or apart from it: what is as pale as they are belongs to it.
     """
     solid = float(np.percentile(marks.strong[own > 0], 75))
-    bold = cv2.bitwise_and(marks.own, _over(marks.strong, 0.35 * solid))
-    ink, pale = _inked(bold), _strokes(marks, solid)
-    x, y, wide, high = cv2.boundingRect(ink)
-    reach = round(NEAR * HALF)
-    near = np.zeros_like(pale)
-    near[max(0, y - reach) : y + high + reach, max(0, x - reach) : x + wide + reach] = 255
-    side = round(JOIN * HALF) | 1
-    count, labels, stats = optics.clusters(cv2.dilate(pale, np.ones((side, side), np.uint8)))
+    x, y, wide, high = cv2.boundingRect(own)
+    reach = round(NEAR * WORK)
+    part = (slice(max(0, y - reach), y + high + reach), slice(max(0, x - reach), x + wide + reach))
+    full = np.zeros_like(own)
+    labels, every, ink = _beside(marks, part, solid)
+    mark = _watermark(marks, part, solid)
+    every = [one for one in every if one.level > DARKER * mark]
+    held = [one for one in every if one.front > FRONT and one.breadth > SLIM]
+    area, front = sum(one.area for one in held), sum(one.front for one in held)
+    apart = sum(one.area for one in every if one.front <= FRONT)
+    least = 0.0 if mark else AT_ENDS[apart > APART * area]
+    if sum(one.at_ends for one in held) < least * front or area > LARGEST * ink:
+        return 0.0, full
+    full[part] = 255 * np.isin(labels, [one.label for one in held]).astype(np.uint8)
+    return area, full
 
-    def areas(where: Pixels) -> NDArray[Any]:
-        out: NDArray[Any] = np.bincount(labels[cv2.bitwise_and(pale, where) > 0], minlength=count) / HALF**2
-        return out
 
-    everywhere, inside = areas(pale), areas(near)
-    touching = areas(cv2.dilate(ink, np.ones((9, 9), np.uint8)))
-    at_ends = areas(cv2.dilate(_stroke_ends(bold), np.ones((9, 9), np.uint8)))
-    kept = (touching > 0.12) & (at_ends > AT_ENDS * touching) & (inside > 0.85 * everywhere)
-    short = np.maximum(stats[:, 2], stats[:, 3]) < CLUTTER * HALF
-    clutter = float(everywhere[short & (inside < 0.15 * everywhere)].sum())
-    held = float(everywhere[kept].sum())
-    beside = cv2.countNonZero(near)
-    excess = held - clutter * beside / max(1, near.size - beside)
-    if excess <= 0 or held > LARGEST * cv2.countNonZero(bold) / WORK**2:
-        return 0.0, np.zeros_like(own)
-    mask = pale * kept[labels].astype(np.uint8)
-    full: Pixels = cv2.resize(mask, (own.shape[1], own.shape[0]), interpolation=cv2.INTER_NEAREST)
-    return excess, full
+@dataclass(frozen=True)
+class _Pale:
+    """A pale cluster: ``area`` mm², absorption, ``breadth`` against the pen's, mm at which it begins at the ink and at
+    the ends of strokes."""
+
+    label: int
+    area: float
+    level: float
+    breadth: float
+    front: float
+    at_ends: float
+
+
+def _beside(marks: Marks, part: tuple[slice, slice], solid: float) -> tuple[NDArray[Any], list[_Pale], float]:
+    """The pale clusters in a part of the window, labelled, and the mm² of ink there."""
+    strong, own = marks.strong[part], cv2.dilate(marks.own[part], np.ones((3, 3), np.uint8))
+    dark = _over(strong, WRITTEN * solid)
+    bold = cv2.bitwise_and(dark, own)
+    other = cv2.bitwise_or(
+        cv2.bitwise_or(marks.text[part], marks.rules[part]), cv2.bitwise_and(dark, cv2.bitwise_not(own))
+    )
+    even = cv2.GaussianBlur(strong, (0, 0), 0.8)
+    stains = cv2.blur(cv2.morphologyEx(even, cv2.MORPH_OPEN, np.ones((17, 17), np.uint8)), (17, 17))
+    even = cv2.subtract(even, stains)
+    far = cv2.distanceTransform(cv2.bitwise_not(bold), cv2.DIST_L2, 3) / WORK
+    pale = _over(even, max(5.0, PALE * solid))
+    folds = cv2.resize(_folds(_inked(pale), _inked(bold)), pale.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    pale[(far <= RIM_MM) | (folds > 0) | (cv2.dilate(other, np.ones((7, 7), np.uint8)) > 0)] = 0
+    two = np.ones((2, 2), np.uint8)
+    pale = cv2.dilate(cv2.erode(pale, two), two, anchor=(0, 0))  # an opening by an even kernel would move it
+    pale[:2] = pale[-2:] = pale[:, :2] = pale[:, -2:] = 0
+    count, labels = cv2.connectedComponents(pale, connectivity=8, ltype=cv2.CV_16U)
+    begins = far < RIM_MM + TOUCHES
+    ends = cv2.resize(_stroke_ends(bold), bold.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    at_ends = begins & (cv2.dilate(ends, np.ones((9, 9), np.uint8)) > 0)
+    area = np.bincount(labels.ravel(), minlength=count) / WORK**2
+    front, end = (np.bincount(labels[where], minlength=count) / WORK for where in (begins, at_ends))
+    pen, across = _breadth(bold, 80), cv2.distanceTransform(pale, cv2.DIST_L2, 3)
+    out = []
+    for k in np.flatnonzero(area[1:] > LEAST_MM2) + 1:
+        here = labels == k
+        breadth = 2 * float(np.percentile(across[here], 85)) / WORK / pen
+        level = float(np.percentile(strong[here], 70))
+        out.append(_Pale(int(k), float(area[k]), level, breadth, float(front[k]), float(end[k])))
+    return labels, out, cv2.countNonZero(bold) / WORK**2
+
+
+def _breadth(bold: Pixels, share: float) -> float:
+    """How broad (mm) strokes are."""
+    across = cv2.distanceTransform(bold, cv2.DIST_L2, 3)
+    return 2 * float(np.percentile(across[bold > 0], share)) / WORK if cv2.countNonZero(bold) else 1.0
+
+
+def _watermark(marks: Marks, part: tuple[slice, slice], solid: float) -> float:
+    """How much light pale strokes far from the ink take, 0 if there are none."""
+    pale = _strokes(marks, solid)
+    rows, cols = (slice(one.start // 2, (one.stop + 1) // 2) for one in part)
+    pale[rows, cols] = 0
+    if cv2.countNonZero(pale) < MARKED * HALF**2:
+        return 0.0
+    return float(np.median(_half(marks.strong)[pale > 0]))
 
 
 def specks(marks: Marks, own: Pixels) -> tuple[int, Pixels]:
@@ -127,12 +191,36 @@ def _strokes(marks: Marks, solid: float) -> Pixels:
     return out
 
 
-def _creases(pale: Pixels) -> Pixels:
-    """Level and upright runs longer than a stroke is: the paper was folded there."""
+def _runs(pale: Pixels) -> tuple[Pixels, Pixels]:
+    """Level and upright runs, at half size, longer than a stroke is."""
     long, thick = round(CREASE * HALF), cv2.dilate(pale, np.ones((3, 3), np.uint8))
-    runs = [cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) for shape in ((1, long), (long, 1))]
-    out: Pixels = cv2.dilate(cv2.bitwise_or(*runs), np.ones((3, 3), np.uint8))
+    level, upright = (
+        cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones(shape, np.uint8)) for shape in ((1, long), (long, 1))
+    )
+    return level, upright
+
+
+def _creases(pale: Pixels) -> Pixels:
+    """Where the paper was folded."""
+    out: Pixels = cv2.dilate(cv2.bitwise_or(*_runs(pale)), np.ones((3, 3), np.uint8))
     return out
+
+
+def _folds(inked: Pixels, ink: Pixels) -> Pixels:
+    """Straight runs that go on beyond the ink on both sides."""
+    out = np.zeros_like(inked)
+    x, y, wide, high = cv2.boundingRect(ink)
+    past, slim = round(PAST * HALF), round(SLOPE * HALF)
+    for runs, first, last, end, side in zip(
+        _runs(inked), (x, y), (x + wide, y + high), (inked.shape[1], inked.shape[0]), (0, 1), strict=True
+    ):
+        for box in optics.clusters(runs)[2][1:]:
+            start, length = int(box[side]), int(box[2 + side])
+            beyond = start < max(3, first - past) and start + length > min(end - 3, last + past)
+            if beyond and box[3 - side] < slim:
+                part = (slice(box[1], box[1] + box[3]), slice(box[0], box[0] + box[2]))
+                out[part] = cv2.bitwise_or(out[part], runs[part])
+    return cv2.dilate(out, np.ones((3, 3), np.uint8))
 
 
 def _stroke_ends(bold: Pixels) -> Pixels:

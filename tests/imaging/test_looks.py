@@ -11,7 +11,7 @@ from bench.imaging import hand, spoil, stamps
 from bench.imaging.stamps import Map
 from kiosk.imaging import cuts, name_seal, repeat, seals, strokes, trace
 from kiosk.imaging.frame import WORK
-from kiosk.imaging.handwriting import CUT_ENDS, SPECKS, TRAIL, _repeated
+from kiosk.imaging.handwriting import CUT, SPECKS, TRACE_MM2, TRAIL, _repeated
 from kiosk.imaging.strokes import Marks
 from kiosk.simulators import pages
 from kiosk.simulators.people import PERSONS
@@ -79,15 +79,25 @@ def test_strokes_cut_along_a_line_are_counted(degrees: int) -> None:
     turn = cv2.getRotationMatrix2D((280, 130), degrees, 1)
     turn[:, 2] += (100, 230)
     sure, line = cuts.find(scanned(cv2.warpAffine(cover, turn, (760, 720))), 180.0)
-    assert whole < CUT_ENDS < sure
+    assert whole < CUT < sure
     assert line is not None
     (x0, y0), (x1, y1) = line
     assert abs(np.sin(np.arctan2(y1 - y0, x1 - x0) + np.radians(degrees))) < 0.05
 
 
+def test_strokes_that_go_on_behind_a_narrow_band_are_cut() -> None:
+    """Two lines of ends that face each other, a millimetre apart."""
+    for seed in SEEDS:
+        cover = signed(seed, running=True)
+        at = cover.shape[0] // 2
+        assert cuts.find(scanned(cover), 180.0)[0] < CUT
+        cover[at : at + 12] = 0
+        assert cuts.find(scanned(cover), 180.0)[0] > CUT
+
+
 def test_hands_let_their_strokes_end_each_where_it_will() -> None:
     for seed in SEEDS:
-        assert cuts.find(scanned(signed(seed)), 180.0)[0] < CUT_ENDS
+        assert cuts.find(scanned(signed(seed)), 180.0)[0] < CUT
     assert cuts.find(np.zeros((100, 200), np.uint8), 180.0) == (0.0, None)
 
 
@@ -152,10 +162,32 @@ def test_a_trace_begins_where_strokes_end_watermarks_and_creases_pass_on() -> No
     folded[298:303, 120:780] = np.maximum(folded[298:303, 120:780], 0.12)
     cv2.line(marked, (230, 235), (590, 245), 0.14, 16, cv2.LINE_AA)
     marked = np.maximum(marked, page)
-    assert trace.smooth(*marks(scanned(dry)))[0] > 2.0
+    assert trace.smooth(*marks(scanned(dry)))[0] > TRACE_MM2
     assert trace.smooth(*marks(scanned(marked)))[0] == 0.0
     assert trace.smooth(*marks(scanned(page)))[0] == 0.0
     assert trace.smooth(*marks(scanned(folded)))[0] == 0.0
+
+
+def test_what_is_as_pale_as_the_watermark_beside_is_that_watermark() -> None:
+    page = np.zeros((500, 1300), np.float32)
+    for x in range(200, 600, 70):
+        cv2.line(page, (x, 180), (x + 20, 300), 1.0, 7, cv2.LINE_AA)
+    page[262:] *= 0.14
+    for shade, told in ((0.14, False), (0.05, True)):
+        marked = page.copy()
+        for x in range(800, 1200, 60):
+            cv2.line(marked, (x, 150), (x + 40, 350), shade, 12, cv2.LINE_AA)
+        assert (trace.smooth(*marks(scanned(marked)))[0] > TRACE_MM2) == told
+
+
+def test_a_few_short_pale_ends_are_a_trace() -> None:
+    cover = np.zeros((300, 700), np.float32)
+    for x in range(60, 640, 120):
+        points = np.array([[x, 260], [x + 30, 60], [x + 60, 260]])
+        cv2.polylines(cover, [points], False, 1.0, 7, cv2.LINE_AA)
+    assert trace.smooth(*marks(scanned(cover)))[0] == 0.0
+    cover[:96] *= 0.13
+    assert trace.smooth(*marks(scanned(cover)))[0] > TRACE_MM2
 
 
 def test_words_under_paler_ink_are_seen() -> None:
