@@ -39,7 +39,9 @@ CREASE = 11.0  # mm
 PAST = 4.0  # mm beyond the ink that a fold goes on
 SLOPE = 4.0  # mm across that it may lie askew
 PALEST = 0.33  # of the ink, of what is looked at far from it
-SPECKS_NEAR = 3.0  # mm
+SPECKS_NEAR, SPECKS_FAR = 3.0, 8.0  # mm
+SIDE = 3.6  # mm of the window that lie outside the box or on its sides
+DRY = (0.3, 0.45)  # of the ink
 SPECK_MM2 = 0.3
 LARGEST = 1.0  # times the ink that is left
 LEAST_MM2 = 0.4  # of one pale cluster
@@ -149,28 +151,41 @@ def _breadth(bold: Pixels, share: float) -> float:
 def _watermark(marks: Marks, part: tuple[slice, slice], solid: float) -> float:
     """How much light pale strokes far from the ink take, 0 if there are none."""
     pale = _strokes(marks, solid)
+    _, labels = cv2.connectedComponents(cv2.dilate(pale, np.ones((5, 5), np.uint8)), connectivity=8)
     rows, cols = (slice(one.start // 2, (one.stop + 1) // 2) for one in part)
-    pale[rows, cols] = 0
+    pale[np.isin(labels, np.unique(labels[rows, cols]))] = 0  # what begins near the ink may be its own trace
     if cv2.countNonZero(pale) < MARKED * HALF**2:
         return 0.0
     return float(np.median(_half(marks.strong)[pale > 0]))
 
 
 def specks(marks: Marks, own: Pixels) -> tuple[int, Pixels]:
-    """How many specks lie about the own ink, into which a pen that runs dry breaks its stroke; their mask."""
+    """How many specks lie about the own ink, into which a pen that runs dry breaks its stroke, of middling and of full
+    strength together; their mask."""
     solid = float(np.percentile(marks.strong[own > 0], 75))
     x, y, wide, high = cv2.boundingRect(own)
-    reach = round(SPECKS_NEAR * WORK)
-    part = (slice(max(0, y - reach), y + high + reach), slice(max(0, x - reach), x + wide + reach))
-    inked = cv2.threshold(marks.strong[part], 0.3 * solid, 255, cv2.THRESH_BINARY)[1]
+    part = (_reach(y, high, own.shape[0]), _reach(x, wide, own.shape[1]))
     printed = cv2.dilate(cv2.bitwise_or(marks.text[part], marks.rules[part]), np.ones((9, 9), np.uint8))
-    inked = cv2.bitwise_and(inked, cv2.bitwise_not(printed))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8, ltype=cv2.CV_32S)
-    small = (stats[:, cv2.CC_STAT_AREA] < SPECK_MM2 * WORK**2) & (stats[:, cv2.CC_STAT_AREA] > 1)
-    small[0] = False
+    strong = cv2.bitwise_and(marks.strong[part], cv2.bitwise_not(printed))
+    seen, found = np.zeros_like(strong), 0
+    for share in DRY:
+        inked = _over(strong, share * solid)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8, ltype=cv2.CV_32S)
+        small = (stats[:, cv2.CC_STAT_AREA] < SPECK_MM2 * WORK**2) & (stats[:, cv2.CC_STAT_AREA] > 1)
+        small[0] = False
+        found += int(np.count_nonzero(small))
+        seen = cv2.bitwise_or(seen, 255 * small[labels].astype(np.uint8))
     out = np.zeros_like(own)
-    out[part] = 255 * small[labels].astype(np.uint8)
-    return int(np.count_nonzero(small)), out
+    out[part] = seen
+    return found, out
+
+
+def _reach(start: int, length: int, end: int) -> slice:
+    """SPECKS_NEAR about the ink, and as far as SPECKS_FAR where that lies within the box."""
+    near, far, side = (round(mm * WORK) for mm in (SPECKS_NEAR, SPECKS_FAR, SIDE))
+    low = min(start - near, max(side, start - far))
+    high = max(start + length + near, min(end - side, start + length + far))
+    return slice(max(0, low), high)
 
 
 def _strokes(marks: Marks, solid: float) -> Pixels:
