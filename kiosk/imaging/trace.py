@@ -110,12 +110,11 @@ class _Pale:
 
 def _beside(marks: Marks, part: tuple[slice, slice], solid: float) -> tuple[NDArray[Any], list[_Pale], float]:
     """The pale clusters in a part of the window, labelled, and the mm² of ink there."""
-    strong, own = marks.strong[part], cv2.dilate(marks.own[part], np.ones((3, 3), np.uint8))
+    strong, own = marks.strong[part], cv2.dilate(marks.own[part], np.ones((7, 7), np.uint8))
     dark = _over(strong, WRITTEN * solid)
     bold = cv2.bitwise_and(dark, own)
-    other = cv2.bitwise_or(
-        cv2.bitwise_or(marks.text[part], marks.rules[part]), cv2.bitwise_and(dark, cv2.bitwise_not(own))
-    )
+    printed = cv2.bitwise_or(marks.text[part], marks.rules[part])
+    other = cv2.bitwise_and(dark, cv2.bitwise_or(printed, cv2.bitwise_not(own)))  # a pale end may be taken for print
     even = cv2.GaussianBlur(strong, (0, 0), 0.8)
     stains = cv2.blur(cv2.morphologyEx(even, cv2.MORPH_OPEN, np.ones((17, 17), np.uint8)), (17, 17))
     even = cv2.subtract(even, stains)
