@@ -172,7 +172,8 @@ def _fitted(ends: _Ends, turns: Float, off: Float, facing: Float, likely: list[t
             continue
         turn, at = float(turns[ways[k]]), float(level[k, 0])
         straight = turn - float(np.arctan(tilt[k, 0]))
-        if any(abs(straight - a) < 0.01 and abs(at - b) < 1.5 for a, b in seen):
+        again = any(abs(straight - a) < 0.01 and abs(at - b) < 1.5 for a, b in seen)
+        if again or _count(np.diff(np.sort(along[k][on])) > 4) < LEAST_ENDS - 1:
             continue
         seen.append((straight, at))
         yield _Fit(turn, float(tilt[k, 0]), float(base[k, 0]), off[k], along[k], facing[k], on)

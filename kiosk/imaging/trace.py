@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kiosk.imaging import optics
 from kiosk.imaging.frame import WORK
+from kiosk.imaging.optics import Float
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.strokes import Marks
 
@@ -83,6 +84,8 @@ def smooth(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
     part = (slice(max(0, y - reach), y + high + reach), slice(max(0, x - reach), x + wide + reach))
     full = np.zeros_like(own)
     labels, every, ink = _beside(marks, part, solid)
+    if not any(one.front > FRONT for one in every):
+        return 0.0, full
     mark = _watermark(marks, part, solid)
     every = [one for one in every if one.level > DARKER * mark]
     held = [one for one in every if one.front > FRONT and one.breadth > SLIM]
@@ -110,6 +113,29 @@ class _Pale:
 
 def _beside(marks: Marks, part: tuple[slice, slice], solid: float) -> tuple[NDArray[Any], list[_Pale], float]:
     """The pale clusters in a part of the window, labelled, and the mm² of ink there."""
+    strong = marks.strong[part]
+    pale, bold, far = _pale_about(marks, part, solid)
+    count, labels = cv2.connectedComponents(pale, connectivity=8)
+    area = np.bincount(labels.ravel(), minlength=count) / WORK**2
+    large = np.flatnonzero(area[1:] > LEAST_MM2) + 1
+    if not large.size:
+        return labels, [], 0.0
+    begins = far < RIM_MM + TOUCHES
+    ends = cv2.resize(_stroke_ends(bold), bold.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    at_ends = begins & (cv2.dilate(ends, np.ones((9, 9), np.uint8)) > 0)
+    front, end = (np.bincount(labels[where], minlength=count) / WORK for where in (begins, at_ends))
+    pen, across = _breadth(bold, 80), cv2.distanceTransform(pale, cv2.DIST_L2, 3)
+    out = []
+    for k in large:
+        here = labels == k
+        breadth = 2 * float(np.percentile(across[here], 85)) / WORK / pen
+        level = float(np.percentile(strong[here], 70))
+        out.append(_Pale(int(k), float(area[k]), level, breadth, float(front[k]), float(end[k])))
+    return labels, out, cv2.countNonZero(bold) / WORK**2
+
+
+def _pale_about(marks: Marks, part: tuple[slice, slice], solid: float) -> tuple[Pixels, Pixels, Float]:
+    """Pale strokes off the ink's rim, off print and off folds; the ink itself; how far (mm) each pixel is from it."""
     strong, own = marks.strong[part], cv2.dilate(marks.own[part], np.ones((7, 7), np.uint8))
     dark = _over(strong, WRITTEN * solid)
     bold = cv2.bitwise_and(dark, own)
@@ -117,28 +143,18 @@ def _beside(marks: Marks, part: tuple[slice, slice], solid: float) -> tuple[NDAr
     other = cv2.bitwise_and(dark, cv2.bitwise_or(printed, cv2.bitwise_not(own)))  # a pale end may be taken for print
     even = cv2.GaussianBlur(strong, (0, 0), 0.8)
     stains = cv2.blur(cv2.morphologyEx(even, cv2.MORPH_OPEN, np.ones((17, 17), np.uint8)), (17, 17))
-    even = cv2.subtract(even, stains)
-    far = cv2.distanceTransform(cv2.bitwise_not(bold), cv2.DIST_L2, 3) / WORK
-    pale = _over(even, max(5.0, PALE * solid))
-    folds = cv2.resize(_folds(_inked(pale), _inked(bold)), pale.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    pale[(far <= RIM_MM) | (folds > 0) | (cv2.dilate(other, np.ones((7, 7), np.uint8)) > 0)] = 0
+    pale = _over(cv2.subtract(even, stains), max(5.0, PALE * solid))
+    seen = pale.copy()
+    far: Float = cv2.distanceTransform(cv2.bitwise_not(bold), cv2.DIST_L2, 3) / WORK
+    pale[far <= RIM_MM] = 0
+    pale = cv2.bitwise_and(pale, cv2.bitwise_not(cv2.dilate(other, np.ones((7, 7), np.uint8))))
+    if cv2.countNonZero(pale) > LEAST_MM2 * WORK**2:
+        folds = cv2.resize(_folds(_inked(seen), _inked(bold)), pale.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        pale = cv2.bitwise_and(pale, cv2.bitwise_not(folds))
     two = np.ones((2, 2), np.uint8)
     pale = cv2.dilate(cv2.erode(pale, two), two, anchor=(0, 0))  # an opening by an even kernel would move it
     pale[:2] = pale[-2:] = pale[:, :2] = pale[:, -2:] = 0
-    count, labels = cv2.connectedComponents(pale, connectivity=8, ltype=cv2.CV_16U)
-    begins = far < RIM_MM + TOUCHES
-    ends = cv2.resize(_stroke_ends(bold), bold.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    at_ends = begins & (cv2.dilate(ends, np.ones((9, 9), np.uint8)) > 0)
-    area = np.bincount(labels.ravel(), minlength=count) / WORK**2
-    front, end = (np.bincount(labels[where], minlength=count) / WORK for where in (begins, at_ends))
-    pen, across = _breadth(bold, 80), cv2.distanceTransform(pale, cv2.DIST_L2, 3)
-    out = []
-    for k in np.flatnonzero(area[1:] > LEAST_MM2) + 1:
-        here = labels == k
-        breadth = 2 * float(np.percentile(across[here], 85)) / WORK / pen
-        level = float(np.percentile(strong[here], 70))
-        out.append(_Pale(int(k), float(area[k]), level, breadth, float(front[k]), float(end[k])))
-    return labels, out, cv2.countNonZero(bold) / WORK**2
+    return pale, bold, far
 
 
 def _breadth(bold: Pixels, share: float) -> float:

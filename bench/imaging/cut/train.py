@@ -96,7 +96,7 @@ def report(every: list[Found], steps: int) -> None:
 def main() -> None:
     asked = argparse.ArgumentParser(prog="bench.imaging.cut.train")
     asked.add_argument("file", type=Path)
-    asked.add_argument("--marks", type=int, default=8000)
+    asked.add_argument("--marks", type=int, default=6000)
     asked.add_argument("--steps", type=int, default=4000)
     asked.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) // 2))
     given = asked.parse_args()
