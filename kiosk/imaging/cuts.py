@@ -30,9 +30,11 @@ LINES = 40  # most promising lines that are walked along
 ABOUT = 1.0  # mm along the outline within which it turns back at the end of a stroke
 LEAST_SPAN = 5.0  # mm between the outermost ends on a line
 LEAST_ENDS = 3
+LEAST_DEEP = 2  # ends of strokes that come from at least 1.5 mm within
 BROADEST = 2.6  # mm; a longer flat stretch is a stroke along the line
 FAR = 12.5  # mm beyond the line where a second one may face it
-INSIDE = (-9, -5, -3)  # pixels from the line to the ink's side
+INSIDE = (-18, -9, -5, -3)  # pixels from the line to the ink's side
+ASIDE = 12  # pixels along the line that a stroke's way to its end may lead aside
 BEYOND = (4, 8, 13, 18)  # pixels beyond the line where no ink may lie
 FEATURES = 19
 
@@ -221,10 +223,18 @@ class _Walk:
         reached = np.concatenate([[0], np.cumsum(rows[len(INSIDE) + 1 :].max(axis=0) > 76)])
         clear = int((whole & (reached[last] - reached[first] <= 0.2 * long)).sum())
         across = passed & self.inside[-3]
+        if self._deep(first[whole], last[whole]) < LEAST_DEEP:
+            return None
         facts = [clear, self._held(inner, outer), *self._shape(), count, count / max(1, len(_runs(self.inside[-9])[0]))]
         facts += [len(_runs(across[self.here])[0]), len(_runs(across)[0]), (count - clear) / count]
         facts += [float(long[whole].mean()) / FINE, *self._behind(first[whole], last[whole])]
         return Candidate([float(one) for one in facts], self._line(), self._towards())
+
+    def _deep(self, first: NDArray[Any], last: NDArray[Any]) -> int:
+        """How many of the ends come from deep within; the side of a stroke along the line does not."""
+        inked = np.concatenate([[0], np.cumsum(self.inside[-18])])
+        low, high = np.maximum(first - ASIDE, 0), np.minimum(last + ASIDE, self.length)
+        return _count(inked[high] > inked[low])
 
     def _held(self, inner: Pixels, outer: Pixels) -> float:
         """Share of the ink beside the line that ends at it."""
