@@ -38,7 +38,8 @@ def test_a_short_stroke_on_the_side_touches_it(left: float) -> None:
     stroke(seen, left, 0.6)
     (spot,) = sides.across(seen, own, cell)
     assert spot.label == Label.TOUCH_BORDER
-    assert abs(spot.box[0] - left) < 0.3 and spot.box[1] < BOX.bottom < spot.box[3]
+    assert abs(spot.box[0] - left) < 0.3
+    assert spot.box[1] < BOX.bottom < spot.box[3]
 
 
 def test_what_is_no_part_of_the_mark_does_not_touch() -> None:
@@ -62,5 +63,5 @@ def test_a_rule_in_the_box_may_reach_its_side() -> None:
     column = slice(round(30 * WORK), round(30 * WORK) + 2)
     seen.strong[:, column] = 170
     seen.rules = np.zeros_like(own)
-    seen.rules[round(6 * WORK) : round(31 * WORK), column] = 255
+    seen.rules[round(5 * WORK) : round(31.5 * WORK), column] = 255
     assert sides.across(seen, own, cell) == []
