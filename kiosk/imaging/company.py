@@ -223,6 +223,7 @@ def _settle(found: Finding, fine: Circle) -> None:
     ghost = ghost or (m["ghost"] > (GHOST / 2 if stadium else GHOST) and not (apart or far))
     ghost = ghost and not cropped and not oval
     spread = math.erf(RING_MM / 2 / (math.sqrt(2) * max(m["blur_mm"], 0.05)))  # what blur leaves of a line's height
+    spread *= 0.8 if ghost else 1.0  # ink dragged over more paper is paler
     if m["density"] < (0.25 if Label.NOT_RED in d else FAINT) * spread:
         d.add(Label.FAINT)
     if m["blur_mm"] > BLUR_MM * (1.2 if ghost else 1.0):

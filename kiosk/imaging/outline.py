@@ -10,6 +10,8 @@ from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.frame import WORK
 from kiosk.imaging.pictures import Pixels
 
+INKED = 40  # of 255, mean difference of the colours absorbed: no rule in black or grey has it
+
 
 def seal_mask(page: Layout, cell: Cell) -> tuple[Pixels, bool]:
     """Ink of the seal in the working frame: the coloured ink of the box, else its dark ink without print."""
@@ -20,7 +22,10 @@ def seal_mask(page: Layout, cell: Cell) -> tuple[Pixels, bool]:
     window = (slice(y0, y1), slice(x0, x1))
     _, coloured = cv2.threshold(page.colour[window], 22, 255, cv2.THRESH_BINARY)
     coloured = cv2.morphologyEx(coloured, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    rules = cv2.dilate(cv2.bitwise_or(page.across[window], page.down[window]), np.ones((5, 5), np.uint8))
+    # a broad ring has straight bits too
+    _, inked = cv2.threshold(cv2.blur(page.colour[window], (5, 5)), INKED, 255, cv2.THRESH_BINARY)
+    rules = cv2.bitwise_and(cv2.bitwise_or(page.across[window], page.down[window]), cv2.bitwise_not(inked))
+    rules = cv2.dilate(rules, np.ones((5, 5), np.uint8))
     coloured = cv2.bitwise_and(coloured, cv2.bitwise_not(rules))
     blobs = clusters(coloured, cell, (x0 / WORK, y0 / WORK), 1.5, 7.0)
     if blobs is not None and int((blobs > 0).sum()) > 12 * WORK * WORK:

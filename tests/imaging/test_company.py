@@ -1,0 +1,79 @@
+"""Company seals drawn on bare paper: what lies under them, what their ink and their ring tell."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.imaging import foreign, outline
+from kiosk.imaging.boxes import Cell, Layout
+from kiosk.imaging.finding import FINE, Finding
+from kiosk.imaging.frame import WORK
+
+Ink = tuple[int, int, int]
+RED: Ink = (34, 180, 170)  # of 255, absorbed in red, green, blue
+
+
+def disc(*rings: tuple[int, int], ink: Ink = RED, px: float = FINE) -> NDArray[np.uint8]:
+    """Absorbed light of seals of 40 mm around the middles, mm, in a square of 56 mm; ink over ink adds up."""
+    side = round(56 * px)
+    kept = np.ones((side, side, 3), np.float32)
+    for x, y in rings:
+        cover = np.zeros((side, side), np.uint8)
+        cv2.circle(cover, (round(x * px), round(y * px)), round(19.5 * px), 255, round(px), cv2.LINE_AA)
+        cv2.circle(cover, (round(x * px), round(y * px)), round(5 * px), 255, -1, cv2.LINE_AA)
+        kept *= 1 - cover[..., None] / 255 * np.array(ink, np.float32) / 255
+    return ((1 - kept) * 255).astype(np.uint8)
+
+
+def printed(ink: NDArray[np.uint8], cover: NDArray[np.uint8], grey: float) -> NDArray[np.uint8]:
+    """The same with print of so much absorption under it, seen slightly out of focus."""
+    under = cv2.GaussianBlur(cover, (0, 0), 0.7)[..., None] / 255 * grey
+    return (255 - (255.0 - ink) * (1 - under)).astype(np.uint8)
+
+
+def seen(ink: NDArray[np.uint8]) -> tuple[float, float]:
+    """Length of the lines, mm, and area of the print, mm²."""
+    found = Finding(measures={"ink_red": RED[0] / 255, "ink_green": RED[1] / 255})
+    lines, _, rest = foreign.separate(*foreign._print(ink, found), FINE)
+    return lines, cv2.countNonZero(rest) / FINE**2
+
+
+def test_a_pale_hair_line_is_a_line() -> None:
+    for rise in (-9, 0, 14):
+        cover = np.zeros((round(56 * FINE),) * 2, np.uint8)
+        cv2.line(cover, (60, 400 - rise), (600, 400 + rise), 255, 1, cv2.LINE_AA)
+        lines, text = seen(printed(disc((28, 28)), cover, 0.6))
+        assert lines > 20
+        assert text < foreign.TEXT_MM2
+
+
+def test_a_crease_is_no_line() -> None:
+    crease = np.zeros((round(56 * FINE),) * 2, np.uint8)
+    cv2.line(crease, (0, 300), (660, 320), 255, 7, cv2.LINE_AA)
+    assert seen(printed(disc((28, 28)), crease, 0.13)) == (0.0, 0.0)
+
+
+def test_two_layers_of_red_ink_are_no_print() -> None:
+    assert seen(disc((24, 28), (31, 28), ink=(60, 190, 190))) == (0.0, 0.0)
+
+
+def test_the_corner_of_a_letter_under_the_ring_is_print() -> None:
+    cover = np.zeros((round(56 * FINE),) * 2, np.uint8)
+    cv2.putText(cover, ")", (95, 340), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 3)
+    assert seen(printed(disc((28, 28)), cover, 0.8))[1] > foreign.TEXT_MM2
+
+
+def test_a_broad_purple_ring_is_not_taken_for_rules() -> None:
+    ink = disc((28, 28), ink=(125, 175, 90), px=WORK)
+    spread = cv2.subtract(ink.max(axis=2), ink.min(axis=2))
+    dark = cv2.threshold(ink.min(axis=2), 34, 255, cv2.THRESH_BINARY)[1]
+    across = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((1, 40), np.uint8))
+    cv2.line(across, (0, 300), (330, 300), 255, 2)
+    page = Layout(ink, spread, dark, across, np.zeros_like(dark), ())
+    mask, coloured = outline.seal_mask(page, Cell(2, 2, 54, 54))
+    assert coloured
+    ring = np.zeros_like(mask)
+    cv2.circle(ring, (round(28 * WORK),) * 2, round(19.5 * WORK), 255, 2)
+    assert cv2.countNonZero(cv2.bitwise_and(mask, ring)) > 0.98 * cv2.countNonZero(ring)
