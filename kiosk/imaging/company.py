@@ -25,14 +25,15 @@ from kiosk.imaging.verdict import Label
 
 MARGIN = 6.0
 FAINT = 0.365
-MISSING = 0.055
+MISSING = 0.04
 BLUR_MM = 0.185
 GHOST = 0.22
 OUT_OF_ROUND = 0.045
 STRAY = 0.0045
 RIM_MM = 2.0  # of ink at the picture's edge: a ring that only comes near it has none
 DEEP = -7.0  # mm beyond a side of the box: the seal lies on that line rather than at it
-RING_MM = 0.8  # width of the narrowest rings
+RING_MM = 0.7  # width of the narrowest rings
+DRAWN = 3.0  # times the blur: no longer than this, the ring was drawn out by a moving camera
 TWICE = 0.88  # width over length of the widest double strike
 
 
@@ -213,10 +214,12 @@ def _settle(found: Finding, fine: Circle) -> None:
     m, d = found.measures, found.defects
     cropped = m["inside_px"] < -1.5 or m["rim_mm"] > RIM_MM
     ellipse = m["stray"] < STRAY  # the outline of two rings side by side strays from one
-    oval = m["aspect"] < 1 - OUT_OF_ROUND and ellipse and (m["twin"] < 0.45 or m["aspect"] < TWICE) and not cropped
+    unround = min(m["oval"], 1 - m["aspect"]) > OUT_OF_ROUND  # a pale second strike makes the outline alone long
+    oval = unround and ellipse and (m["twin"] < 0.45 or m["aspect"] < TWICE) and not cropped
     apart = m["other_mm2"] > 6 and m["other_mm"] > 1.5 * found.radius + 9
     shift = 1 - m["aspect"]  # print along the rim also makes a lone ring look like two, but no longer
-    long = 0.007 < shift < 1 - TWICE and m["stray"] < 0.13 * shift + 0.002  # a bitten ring strays further
+    drawn = 2 * shift * found.radius < DRAWN * m["blur_mm"]
+    long = 0.007 < shift < 1 - TWICE and not drawn and m["stray"] < 0.13 * shift + 0.002  # a bitten ring strays further
     stadium = long and shift > 0.01 and m["stray"] > 0.06 * shift + 0.0004  # an ellipse strays less
     far = m["other_mm2"] > 90 and m["twin"] < 0.55
     ghost = (m["twin"] > 0.55 and long) or (m["ghost"] > 0.45 and not far)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from kiosk.imaging import foreign, outline
@@ -36,8 +37,9 @@ def printed(ink: NDArray[np.uint8], cover: NDArray[np.uint8], grey: float) -> ND
 def seen(ink: NDArray[np.uint8]) -> tuple[float, float]:
     """Length of the lines, mm, and area of the print, mm²."""
     found = Finding(measures={"ink_red": RED[0] / 255, "ink_green": RED[1] / 255})
-    lines, _, rest = foreign.separate(*foreign._print(ink, found), FINE)
-    return lines, cv2.countNonZero(rest) / FINE**2
+    whole = np.full(ink.shape[:2], 255, np.uint8)
+    length, text, grey, _ = foreign.separate(*foreign._print(ink, found), whole, FINE)
+    return length, max(cv2.countNonZero(text), cv2.countNonZero(grey)) / FINE**2
 
 
 def test_a_pale_hair_line_is_a_line() -> None:
@@ -47,6 +49,24 @@ def test_a_pale_hair_line_is_a_line() -> None:
         lines, text = seen(printed(disc((28, 28)), cover, 0.6))
         assert lines > 20
         assert text < foreign.TEXT_MM2
+
+
+@pytest.mark.parametrize("rise", [-12, 0, 9])
+def test_a_dashed_line_is_a_line(rise: int) -> None:
+    cover = np.zeros((round(56 * FINE),) * 2, np.uint8)
+    for x in range(80, 600, 40):
+        cv2.line(cover, (x, 400 + rise * x // 600), (x + 24, 400 + rise * (x + 24) // 600), 255, 4, cv2.LINE_AA)
+    length, text = seen(printed(disc((28, 28)), cover, 0.7))
+    assert length > 30
+    assert text < foreign.TEXT_MM2
+
+
+def test_a_row_of_letters_is_no_line() -> None:
+    cover = np.zeros((round(56 * FINE),) * 2, np.uint8)
+    cv2.putText(cover, "EHFZTEL HEFTE", (100, 420), cv2.FONT_HERSHEY_SIMPLEX, 1.6, 255, 4)
+    length, text = seen(printed(disc((28, 28)), cover, 0.7))
+    assert length < foreign.LINE_MM
+    assert text > 20
 
 
 def test_a_crease_is_no_line() -> None:
