@@ -222,7 +222,7 @@ def split_by_line(page: Layout, cell: Cell) -> tuple[Cell, list[tuple[str, float
         changed = False
         for other in page.cells:
             joined = _joined(cell, other)
-            if joined is None or _printed(page, other) or _printed(page, cell):
+            if joined is None or _printed(page, other):
                 continue
             lines.append(joined[1])
             cell = joined[0]

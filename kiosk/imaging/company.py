@@ -24,10 +24,12 @@ from kiosk.imaging.spots import Spot
 from kiosk.imaging.verdict import Label
 
 MARGIN = 6.0
+NEAR = 12.0  # mm around a seal outside of any box
 FAINT = 0.365
 MISSING = 0.04
 BLUR_MM = 0.185
 GHOST = 0.22
+COPY = 0.75  # of the copy's free circumference has ink; a second seal's ring crosses it, its words cover up to half
 OUT_OF_ROUND = 0.045
 STRAY = 0.0045
 RIM_MM = 2.0  # of ink at the picture's edge: a ring that only comes near it has none
@@ -49,12 +51,25 @@ def judge(frame: Frame, page: Layout, cell: Cell, lines: list[tuple[str, float]]
     found.measures["support"] = rough.support if rough else 0.0
     if rough is None or rough.support < 0.3:
         return _not_a_ring(frame, page, cell, found, box, mask, lines)
+    if all(cell.open):  # no box was found: what stands far off belongs to something else
+        cell = _around(mask, rough, cell)
     found.measures["rim_mm"] = _at_rim(frame, mask, (x, y, wide, high))
     _ring(frame, page, cell, found, rough, mask, lines, coloured)
     if Label.NOT_ROUND in found.defects:  # the circle fits it nowhere
         found.size = (box[2] - box[0], box[3] - box[1])
         found.x, found.y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return found
+
+
+def _around(mask: Pixels, rough: Circle, cell: Cell) -> Cell:
+    """The part of the sheet around a seal; the mask is blanked beyond it."""
+    reach = rough.radius / WORK + NEAR
+    x, y = rough.x / WORK, rough.y / WORK
+    left, top, right, bottom = max(cell.left, x - reach), max(cell.top, y - reach), x + reach, y + reach
+    near = Cell(left, top, min(cell.right, right), min(cell.bottom, bottom), cell.open)
+    x0, y0, x1, y1 = (round(v * WORK) for v in (near.left, near.top, near.right, near.bottom))
+    mask[:y0], mask[y1:], mask[:, :x0], mask[:, x1:] = 0, 0, 0, 0
+    return near
 
 
 def _at_rim(frame: Frame, mask: Pixels, box: tuple[int, int, int, int]) -> float:
@@ -224,6 +239,7 @@ def _settle(found: Finding, fine: Circle) -> None:
     far = m["other_mm2"] > 90 and m["twin"] < 0.55
     ghost = (m["twin"] > 0.55 and long) or (m["ghost"] > 0.45 and not far)
     ghost = ghost or (m["ghost"] > (GHOST / 2 if stadium else GHOST) and not (apart or far))
+    ghost = ghost or (m["copy"] > COPY and m["ghost"] > GHOST)
     ghost = ghost and not cropped and not oval
     spread = math.erf(RING_MM / 2 / (math.sqrt(2) * max(m["blur_mm"], 0.05)))  # what blur leaves of a line's height
     spread *= 0.8 if ghost else 1.0  # ink dragged over more paper is paler
@@ -237,7 +253,7 @@ def _settle(found: Finding, fine: Circle) -> None:
         d.add(Label.SMEARED)
         if found.copy and m["ghost"] > GHOST:
             found.spots.append(spots.ring(Label.SMEARED, *found.copy, found.radius))
-    elif m["other_mm2"] > (40 if cropped else 6):  # beyond a cut sheet's known corners a ring is not quite round
+    elif m["other_mm2"] > (90 if cropped else 6):  # beyond a cut sheet's known corners a ring is not quite round
         d.add(Label.TWO_SEALS)
     if m["missing"] > MISSING and not cropped and Label.NOT_ROUND not in d:
         d.add(Label.INCOMPLETE)

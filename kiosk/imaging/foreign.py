@@ -21,7 +21,9 @@ LINE_MM = 8.0  # of lines beside print; bold letters that run into each other ha
 GREY_MM2 = 0.6  # the same of print paler than the seal
 LETTER_MM2 = 0.15  # the smallest part of a letter that is looked at where print is pale
 LINED = 2.0  # beside lines, which leave ends and crossings, so much more (mm²) is print
-PALE = 50  # of 255: a hair line keeps a fifth of its light's loss, creases and watermarks take less
+STROKE = round(1.5 * FINE)  # pixels, broader than any stroke of print
+PALE = 42  # of 255: a hair line takes a fifth of the light, creases and watermarks take less
+GRAIN = 1.5  # times the noise of a dark photo, which is no print
 
 
 def foreign(found: Finding, ink: Pixels, fine: Circle, cell: Cell, origin: tuple[float, float], frame: Frame) -> None:
@@ -55,9 +57,11 @@ def _print(ink: Pixels, found: Finding) -> tuple[Pixels, Pixels]:
     red, green, _blue = cv2.split(ink)
     own, stopped = (found.measures.get(key, usual) * 255 for key, usual in (("ink_red", 0.1), ("ink_green", 0.6)))
     _, dark = cv2.threshold(red, max(62.0, 1.9 * own, own + 45), 255, cv2.THRESH_BINARY)
-    _, grey = cv2.threshold(red, PALE, 255, cv2.THRESH_BINARY)
+    thin = cv2.morphologyEx(red, cv2.MORPH_TOPHAT, np.ones((STROKE, STROKE), np.uint8))  # shadows are broad
     reddish = cv2.subtract(green, red)
     _, other = cv2.threshold(reddish, max(8.0, 0.25 * (stopped - own)), 255, cv2.THRESH_BINARY_INV)
+    grain = float(np.percentile(thin[::4, ::4][other[::4, ::4] > 0], 90)) if other.any() else 0.0
+    _, grey = cv2.threshold(thin, PALE + GRAIN * grain, 255, cv2.THRESH_BINARY)
     # two layers of red ink are darker than one, and still red
     dark = cv2.bitwise_and(dark, cv2.compare(cv2.add(red, red), green, cv2.CMP_GT))
     return dark, cv2.bitwise_or(dark, cv2.bitwise_and(grey, other))

@@ -10,6 +10,7 @@ from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.frame import WORK
 from kiosk.imaging.pictures import Pixels
 
+STROKE = round(4 * WORK)  # pixels, broader than any ring
 INKED = 40  # of 255, mean difference of the colours absorbed: no rule in black or grey has it
 
 
@@ -32,6 +33,8 @@ def seal_mask(page: Layout, cell: Cell) -> tuple[Pixels, bool]:
         out[window] = blobs
         return out, True
     dark = cv2.extractChannel(page.ink[window], 1)
+    # broader than a stroke is the edge of a shadow
+    dark = cv2.morphologyEx(dark, cv2.MORPH_TOPHAT, np.ones((STROKE, STROKE), np.uint8))
     _, dark = cv2.threshold(dark, 40, 255, cv2.THRESH_BINARY)
     long = cv2.morphologyEx(page.across[window], cv2.MORPH_OPEN, np.ones((1, 150), np.uint8))
     tall = cv2.morphologyEx(page.down[window], cv2.MORPH_OPEN, np.ones((150, 1), np.uint8))

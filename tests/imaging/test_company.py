@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kiosk.imaging import foreign, outline
+from kiosk.imaging import boxes, company, double, foreign, outline
 from kiosk.imaging.boxes import Cell, Layout
+from kiosk.imaging.circle import Circle
 from kiosk.imaging.finding import FINE, Finding
-from kiosk.imaging.frame import WORK
+from kiosk.imaging.frame import WORK, Frame
+from kiosk.imaging.pictures import Decoded
 
 Ink = tuple[int, int, int]
 RED: Ink = (34, 180, 170)  # of 255, absorbed in red, green, blue
@@ -97,3 +99,39 @@ def test_a_broad_purple_ring_is_not_taken_for_rules() -> None:
     ring = np.zeros_like(mask)
     cv2.circle(ring, (round(28 * WORK),) * 2, round(19.5 * WORK), 255, 2)
     assert cv2.countNonZero(cv2.bitwise_and(mask, ring)) > 0.98 * cv2.countNonZero(ring)
+
+
+def test_a_pale_second_strike_is_told_by_how_much_of_it_there_is() -> None:
+    for shift, strength, told in ((2.0, 0.4, True), (9.0, 1.0, False)):
+        first, second = disc((26, 28)), disc((26 + shift, 28), ink=(RED[0], RED[1], RED[2]))
+        ink = (255 - (255.0 - first) * (255.0 - second * strength) / 255).astype(np.uint8)
+        found = Finding(x=26, y=28, measures={"blur_mm": 0.12})
+        own = double.own_ink(ink, found, Cell(0, 0, 56, 56), (0, 0))
+        double.doubled(found, own, Circle(26 * FINE, 28 * FINE, 20 * FINE))
+        assert (found.measures["copy"] > company.COPY) is told, shift
+
+
+def test_the_edge_of_a_shadow_is_no_black_seal() -> None:
+    ink = np.zeros((round(80 * WORK),) * 2, np.uint8)
+    ink[round(10 * WORK) : round(70 * WORK), round(30 * WORK) : round(42 * WORK)] = 60
+    page = Layout(cv2.merge([ink] * 3), np.zeros_like(ink), ink, np.zeros_like(ink), np.zeros_like(ink), ())
+    assert not outline.seal_mask(page, Cell(5, 5, 75, 75))[0].any()
+
+
+def test_a_dashed_box_is_found() -> None:
+    paper = np.full((round(297 * WORK), round(210 * WORK), 3), 245, np.uint8)
+    for at in np.arange(40.0, 120.0, 3.4):
+        for y in (60, 140):
+            cv2.line(paper, _px(at, y), _px(at + 2.2, y), (60, 60, 60), 2)
+        for x in (40, 120):
+            cv2.line(paper, _px(x, at + 20), _px(x, at + 22.2), (60, 60, 60), 2)
+    seen = np.full(paper.shape[:2], 255, np.uint8)
+    sheet = Frame(Decoded(paper, 150.0, "PNG"), paper, seen, np.eye(3), True, 150.0)
+    assert boxes.target(boxes.layout(sheet), personal=False) is None
+    cell = boxes.target(boxes.layout(sheet, boxes.RULED, boxes.DASHES), personal=False)
+    assert cell is not None
+    assert (cell.left, cell.top) == pytest.approx((40, 60), abs=1.5)
+
+
+def _px(x: float, y: float) -> tuple[int, int]:
+    return round(x * WORK), round(y * WORK)
