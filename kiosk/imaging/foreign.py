@@ -60,7 +60,8 @@ def _print(ink: Pixels, found: Finding) -> tuple[Pixels, Pixels]:
     thin = cv2.morphologyEx(red, cv2.MORPH_TOPHAT, np.ones((STROKE, STROKE), np.uint8))  # shadows are broad
     reddish = cv2.subtract(green, red)
     _, other = cv2.threshold(reddish, max(8.0, 0.25 * (stopped - own)), 255, cv2.THRESH_BINARY_INV)
-    grain = float(np.percentile(thin[::4, ::4][other[::4, ::4] > 0], 90)) if other.any() else 0.0
+    bare = thin[::4, ::4][other[::4, ::4] > 0]
+    grain = float(np.percentile(bare, 90)) if bare.size else 0.0
     _, grey = cv2.threshold(thin, PALE + GRAIN * grain, 255, cv2.THRESH_BINARY)
     # two layers of red ink are darker than one, and still red
     dark = cv2.bitwise_and(dark, cv2.compare(cv2.add(red, red), green, cv2.CMP_GT))

@@ -71,6 +71,13 @@ def test_a_row_of_letters_is_no_line() -> None:
     assert text > 20
 
 
+def test_grain_and_a_seal_all_over_are_no_print() -> None:
+    grain = np.random.default_rng(4).normal(0, 16, (round(56 * FINE),) * 2)
+    noisy = np.clip(disc((28, 28)) + grain[..., None], 0, 255).astype(np.uint8)
+    assert seen(noisy)[1] < foreign.TEXT_MM2
+    assert seen(np.full((660, 660, 3), RED, np.uint8)) == (0.0, 0.0)
+
+
 def test_a_crease_is_no_line() -> None:
     crease = np.zeros((round(56 * FINE),) * 2, np.uint8)
     cv2.line(crease, (0, 300), (660, 320), 255, 7, cv2.LINE_AA)
