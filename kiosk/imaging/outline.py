@@ -61,6 +61,8 @@ def clusters(
     for k in range(1, count):
         x, y, w, h, _ = (int(v) for v in stats[k])
         middle = (origin[0] + (x + w / 2) / WORK, origin[1] + (y + h / 2) / WORK)
+        if both and w > (cell.width - 1) * WORK and h > (cell.height - 1) * WORK:
+            continue  # the box itself
         if max(w, h) - reach >= least * WORK and min(w, h) - reach >= both * WORK and cell.holds(*middle, slack=1.0):
             keep[k] = 255
     if not keep.any():
@@ -91,10 +93,10 @@ def ellipse(mask: Pixels) -> tuple[float, float]:
 
 
 def square(mask: Pixels) -> bool:
-    """True if the ink's outline fills a nearly square rectangle; a disc fills 79 % of its own."""
+    """True if the ink's outline fills a rectangle; a disc fills 79 % of its own, two side by side up to 91 %."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(np.concatenate(outlines))
     _, (w, h), _ = cv2.minAreaRect(hull)
-    if min(w, h) < 8 * WORK or max(w, h) > 1.4 * min(w, h):
+    if min(w, h) < 8 * WORK or max(w, h) > 2.5 * min(w, h):
         return False
-    return float(cv2.contourArea(hull)) > 0.9 * w * h
+    return float(cv2.contourArea(hull)) > (0.9 if max(w, h) < 1.4 * min(w, h) else 0.94) * w * h

@@ -125,6 +125,17 @@ def test_the_edge_of_a_shadow_is_no_black_seal() -> None:
     assert not outline.seal_mask(page, Cell(5, 5, 75, 75))[0].any()
 
 
+@pytest.mark.parametrize("wide", [26, 45, 60])
+def test_a_rectangle_is_told_from_seals_side_by_side(wide: int) -> None:
+    mask = np.zeros((round(60 * WORK), round(120 * WORK)), np.uint8)
+    cv2.rectangle(mask, _px(20, 10), _px(20 + wide, 36), 255, 8)
+    assert outline.square(mask)
+    mask[:] = 0
+    for x in (25, max(26, wide)):
+        cv2.circle(mask, _px(x, 28), round(18 * WORK), 255, 6)
+    assert not outline.square(mask)
+
+
 def test_a_dashed_box_is_found() -> None:
     paper = np.full((round(297 * WORK), round(210 * WORK), 3), 245, np.uint8)
     for at in np.arange(40.0, 120.0, 3.4):
