@@ -14,6 +14,7 @@ from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
 
 RULED, PALE_RULED = 34, 15
+DASHES = 11  # pixels between the dashes of a rule, at most
 STAMPED = 2.5  # a cell that the picture's edge cuts, with a seal in it, counts for so many of its size
 CUT = 1.5  # the same for any other on a personal form: it went on
 SHADOW_MM2 = 60.0  # of solid darkness; less is a stamp or a heading
@@ -55,8 +56,11 @@ class Layout:
     cells: tuple[Cell, ...]
 
 
-def layout(frame: Frame, least_ink: int = RULED) -> Layout:
-    """Read rules and cells off the working frame; a rule absorbs at least ``least_ink`` of 255."""
+def layout(frame: Frame, least_ink: int = RULED, space: int = 1) -> Layout:
+    """Read rules and cells off the working frame; a rule absorbs at least ``least_ink`` of 255.
+
+    ``space``: pixels between the dashes of a rule.
+    """
     white = optics.paper(frame.rgb, 8)
     height, width = frame.rgb.shape[:2]
     ink, (colour, dark, least) = np.empty_like(frame.rgb), np.empty((3, height, width), np.uint8)
@@ -70,11 +74,15 @@ def layout(frame: Frame, least_ink: int = RULED) -> Layout:
         _, inked = cv2.threshold(weak, least_ink, 255, cv2.THRESH_BINARY)
         dark[rows] = cv2.bitwise_and(cv2.bitwise_and(inked, grey), frame.valid[rows])
     thin = _thin(dark, least, least_ink)
-    thick = cv2.dilate(thin, np.ones((3, 1), np.uint8))
+    thick = cv2.morphologyEx(
+        cv2.dilate(thin, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, space), np.uint8)
+    )
     across = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, 72), np.uint8))
-    thick = cv2.dilate(thin, np.ones((1, 3), np.uint8))
+    thick = cv2.morphologyEx(
+        cv2.dilate(thin, np.ones((1, 3), np.uint8)), cv2.MORPH_CLOSE, np.ones((space, 1), np.uint8)
+    )
     down = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((54, 1), np.uint8))
-    return Layout(ink, colour, dark, across, down, _cells(frame, across, down))
+    return Layout(ink, colour, dark, across, down, _cells(frame, across, down, space + 4))
 
 
 def _thin(dark: Pixels, least: Pixels, least_ink: int) -> Pixels:
@@ -86,8 +94,9 @@ def _thin(dark: Pixels, least: Pixels, least_ink: int) -> Pixels:
     return cv2.bitwise_and(dark, cv2.threshold(peaks, 0.6 * least_ink, 255, cv2.THRESH_BINARY)[1])
 
 
-def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
-    joined = cv2.bitwise_or(cv2.dilate(across, np.ones((1, 5), np.uint8)), cv2.dilate(down, np.ones((5, 1), np.uint8)))
+def _cells(frame: Frame, across: Pixels, down: Pixels, join: int) -> tuple[Cell, ...]:
+    level, upright = np.ones((1, join), np.uint8), np.ones((join, 1), np.uint8)
+    joined = cv2.bitwise_or(cv2.dilate(across, level), cv2.dilate(down, upright))
     free = cv2.bitwise_and(cv2.bitwise_not(joined), frame.valid)
     free = cv2.erode(free, np.ones((2, 2), np.uint8), anchor=(0, 0))[::2, ::2].copy()
     count, labels, stats = optics.clusters(free)
@@ -101,8 +110,7 @@ def _cells(frame: Frame, across: Pixels, down: Pixels) -> tuple[Cell, ...]:
     found = []
     for k in range(1, count):
         x, y, w, h, area = (int(v) for v in stats[k])
-        least = 4 * WORK if touching[k] else 8 * WORK  # at half size: 8 mm of a cell that the picture's edge cuts
-        if w < least or h < min(least, 6 * WORK) or k == around or sides[k]:
+        if w < 4 * WORK or h < (4 if touching[k] else 3) * WORK or k == around or sides[k]:  # at half size
             continue
         if w > 0.97 * free.shape[1] and h > 0.5 * free.shape[0]:
             continue
@@ -214,7 +222,7 @@ def split_by_line(page: Layout, cell: Cell) -> tuple[Cell, list[tuple[str, float
         changed = False
         for other in page.cells:
             joined = _joined(cell, other)
-            if joined is None or _printed(page, other) or _printed(page, cell):
+            if joined is None or _printed(page, other):
                 continue
             lines.append(joined[1])
             cell = joined[0]

@@ -24,15 +24,18 @@ from kiosk.imaging.spots import Spot
 from kiosk.imaging.verdict import Label
 
 MARGIN = 6.0
+NEAR = 12.0  # mm around a seal outside of any box
 FAINT = 0.365
-MISSING = 0.055
+MISSING = 0.04
 BLUR_MM = 0.185
 GHOST = 0.22
+COPY = 0.75  # of the copy's free circumference has ink; a second seal's ring crosses it, its words cover up to half
 OUT_OF_ROUND = 0.045
 STRAY = 0.0045
 RIM_MM = 2.0  # of ink at the picture's edge: a ring that only comes near it has none
 DEEP = -7.0  # mm beyond a side of the box: the seal lies on that line rather than at it
-RING_MM = 0.8  # width of the narrowest rings
+RING_MM = 0.7  # width of the narrowest rings
+DRAWN = 3.0  # times the blur: no longer than this, the ring was drawn out by a moving camera
 TWICE = 0.88  # width over length of the widest double strike
 
 
@@ -48,12 +51,25 @@ def judge(frame: Frame, page: Layout, cell: Cell, lines: list[tuple[str, float]]
     found.measures["support"] = rough.support if rough else 0.0
     if rough is None or rough.support < 0.3:
         return _not_a_ring(frame, page, cell, found, box, mask, lines)
+    if all(cell.open):  # no box was found: what stands far off belongs to something else
+        cell = _around(mask, rough, cell)
     found.measures["rim_mm"] = _at_rim(frame, mask, (x, y, wide, high))
     _ring(frame, page, cell, found, rough, mask, lines, coloured)
     if Label.NOT_ROUND in found.defects:  # the circle fits it nowhere
         found.size = (box[2] - box[0], box[3] - box[1])
         found.x, found.y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return found
+
+
+def _around(mask: Pixels, rough: Circle, cell: Cell) -> Cell:
+    """The part of the sheet around a seal; the mask is blanked beyond it."""
+    reach = rough.radius / WORK + NEAR
+    x, y = rough.x / WORK, rough.y / WORK
+    left, top, right, bottom = max(cell.left, x - reach), max(cell.top, y - reach), x + reach, y + reach
+    near = Cell(left, top, min(cell.right, right), min(cell.bottom, bottom), cell.open)
+    x0, y0, x1, y1 = (round(v * WORK) for v in (near.left, near.top, near.right, near.bottom))
+    mask[:y0], mask[y1:], mask[:, :x0], mask[:, x1:] = 0, 0, 0, 0
+    return near
 
 
 def _at_rim(frame: Frame, mask: Pixels, box: tuple[int, int, int, int]) -> float:
@@ -213,16 +229,20 @@ def _settle(found: Finding, fine: Circle) -> None:
     m, d = found.measures, found.defects
     cropped = m["inside_px"] < -1.5 or m["rim_mm"] > RIM_MM
     ellipse = m["stray"] < STRAY  # the outline of two rings side by side strays from one
-    oval = m["aspect"] < 1 - OUT_OF_ROUND and ellipse and (m["twin"] < 0.45 or m["aspect"] < TWICE) and not cropped
+    unround = min(m["oval"], 1 - m["aspect"]) > OUT_OF_ROUND  # a pale second strike makes the outline alone long
+    oval = unround and ellipse and (m["twin"] < 0.45 or m["aspect"] < TWICE) and not cropped
     apart = m["other_mm2"] > 6 and m["other_mm"] > 1.5 * found.radius + 9
     shift = 1 - m["aspect"]  # print along the rim also makes a lone ring look like two, but no longer
-    long = 0.007 < shift < 1 - TWICE and m["stray"] < 0.13 * shift + 0.002  # a bitten ring strays further
+    drawn = 2 * shift * found.radius < DRAWN * m["blur_mm"]
+    long = 0.007 < shift < 1 - TWICE and not drawn and m["stray"] < 0.13 * shift + 0.002  # a bitten ring strays further
     stadium = long and shift > 0.01 and m["stray"] > 0.06 * shift + 0.0004  # an ellipse strays less
     far = m["other_mm2"] > 90 and m["twin"] < 0.55
     ghost = (m["twin"] > 0.55 and long) or (m["ghost"] > 0.45 and not far)
     ghost = ghost or (m["ghost"] > (GHOST / 2 if stadium else GHOST) and not (apart or far))
+    ghost = ghost or (m["copy"] > COPY and m["ghost"] > GHOST)
     ghost = ghost and not cropped and not oval
     spread = math.erf(RING_MM / 2 / (math.sqrt(2) * max(m["blur_mm"], 0.05)))  # what blur leaves of a line's height
+    spread *= 0.8 if ghost else 1.0  # ink dragged over more paper is paler
     if m["density"] < (0.25 if Label.NOT_RED in d else FAINT) * spread:
         d.add(Label.FAINT)
     if m["blur_mm"] > BLUR_MM * (1.2 if ghost else 1.0):
@@ -233,7 +253,7 @@ def _settle(found: Finding, fine: Circle) -> None:
         d.add(Label.SMEARED)
         if found.copy and m["ghost"] > GHOST:
             found.spots.append(spots.ring(Label.SMEARED, *found.copy, found.radius))
-    elif m["other_mm2"] > (40 if cropped else 6):  # beyond a cut sheet's known corners a ring is not quite round
+    elif m["other_mm2"] > (90 if cropped else 6):  # beyond a cut sheet's known corners a ring is not quite round
         d.add(Label.TWO_SEALS)
     if m["missing"] > MISSING and not cropped and Label.NOT_ROUND not in d:
         d.add(Label.INCOMPLETE)

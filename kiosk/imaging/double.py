@@ -14,6 +14,7 @@ from kiosk.imaging.optics import Float
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.verdict import Label
 
+PALEST = 0.22  # of the seal's own ink that a second strike leaves
 OFF_MM = 0.7  # from a side of the box its rule is not seen any more
 
 
@@ -97,5 +98,7 @@ def doubled(found: Finding, own: Pixels, fine: Circle) -> None:
     score = (_at(own, x, y, solid) * used).sum(axis=1) / np.maximum(used.sum(axis=1), 12)
     best = int(score.argmax())
     found.measures["ghost"] = float(score[best])
+    seen = _at(own, x[best][used[best]], y[best][used[best]], solid)
+    found.measures["copy"] = float((seen > PALEST).mean()) if seen.size > 12 else 0.0
     found.copy = (found.x + float(dx[best]) / FINE, found.y + float(dy[best]) / FINE)
     found.measures["ghost_mm"] = float(np.hypot(dx[best], dy[best]) / FINE)

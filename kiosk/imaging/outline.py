@@ -10,6 +10,9 @@ from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.frame import WORK
 from kiosk.imaging.pictures import Pixels
 
+STROKE = round(4 * WORK)  # pixels, broader than any ring
+INKED = 40  # of 255, mean difference of the colours absorbed: no rule in black or grey has it
+
 
 def seal_mask(page: Layout, cell: Cell) -> tuple[Pixels, bool]:
     """Ink of the seal in the working frame: the coloured ink of the box, else its dark ink without print."""
@@ -20,13 +23,18 @@ def seal_mask(page: Layout, cell: Cell) -> tuple[Pixels, bool]:
     window = (slice(y0, y1), slice(x0, x1))
     _, coloured = cv2.threshold(page.colour[window], 22, 255, cv2.THRESH_BINARY)
     coloured = cv2.morphologyEx(coloured, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))
-    rules = cv2.dilate(cv2.bitwise_or(page.across[window], page.down[window]), np.ones((5, 5), np.uint8))
+    # a broad ring has straight bits too
+    _, inked = cv2.threshold(cv2.blur(page.colour[window], (5, 5)), INKED, 255, cv2.THRESH_BINARY)
+    rules = cv2.bitwise_and(cv2.bitwise_or(page.across[window], page.down[window]), cv2.bitwise_not(inked))
+    rules = cv2.dilate(rules, np.ones((5, 5), np.uint8))
     coloured = cv2.bitwise_and(coloured, cv2.bitwise_not(rules))
     blobs = clusters(coloured, cell, (x0 / WORK, y0 / WORK), 1.5, 7.0)
     if blobs is not None and int((blobs > 0).sum()) > 12 * WORK * WORK:
         out[window] = blobs
         return out, True
     dark = cv2.extractChannel(page.ink[window], 1)
+    # broader than a stroke is the edge of a shadow
+    dark = cv2.morphologyEx(dark, cv2.MORPH_TOPHAT, np.ones((STROKE, STROKE), np.uint8))
     _, dark = cv2.threshold(dark, 40, 255, cv2.THRESH_BINARY)
     long = cv2.morphologyEx(page.across[window], cv2.MORPH_OPEN, np.ones((1, 150), np.uint8))
     tall = cv2.morphologyEx(page.down[window], cv2.MORPH_OPEN, np.ones((150, 1), np.uint8))
@@ -53,6 +61,8 @@ def clusters(
     for k in range(1, count):
         x, y, w, h, _ = (int(v) for v in stats[k])
         middle = (origin[0] + (x + w / 2) / WORK, origin[1] + (y + h / 2) / WORK)
+        if both and w > (cell.width - 1) * WORK and h > (cell.height - 1) * WORK:
+            continue  # the box itself
         if max(w, h) - reach >= least * WORK and min(w, h) - reach >= both * WORK and cell.holds(*middle, slack=1.0):
             keep[k] = 255
     if not keep.any():
@@ -83,10 +93,10 @@ def ellipse(mask: Pixels) -> tuple[float, float]:
 
 
 def square(mask: Pixels) -> bool:
-    """True if the ink's outline fills a nearly square rectangle; a disc fills 79 % of its own."""
+    """True if the ink's outline fills a rectangle; a disc fills 79 % of its own, two side by side up to 91 %."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     hull = cv2.convexHull(np.concatenate(outlines))
     _, (w, h), _ = cv2.minAreaRect(hull)
-    if min(w, h) < 8 * WORK or max(w, h) > 1.4 * min(w, h):
+    if min(w, h) < 8 * WORK or max(w, h) > 2.5 * min(w, h):
         return False
-    return float(cv2.contourArea(hull)) > 0.9 * w * h
+    return float(cv2.contourArea(hull)) > (0.9 if max(w, h) < 1.4 * min(w, h) else 0.94) * w * h

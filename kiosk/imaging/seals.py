@@ -32,9 +32,10 @@ def check(
     own = boxes.printed(sheet)
     family = family or (own_sheet.BOXES[sheet.paper][0] if own else kinds.family(page))
     cell = own or boxes.target(page, family == "personal")
-    if cell is None:  # rules that lie out of focus are broad and pale
-        page = boxes.layout(sheet, boxes.PALE_RULED)
-        cell = boxes.target(page, family == "personal")
+    for least, space in ((boxes.PALE_RULED, 1), (boxes.RULED, boxes.DASHES)):  # out of focus; dashed
+        if cell is None:
+            page = boxes.layout(sheet, least, space)
+            cell = boxes.target(page, family == "personal")
     if cell is None and family == "personal" and sheet.corners is not None and not whole(sheet.corners, sheet.picture):
         sheet = as_seen(sheet)
         page = boxes.layout(sheet)
