@@ -21,7 +21,8 @@ from kiosk.imaging.verdict import Label
 FAINT = 0.37
 STROKE_MM = 0.5  # breadth of a thin stroke
 FAINT_GAIN = 2.2
-ON_MM = 2.0
+RULE_MM = 0.5  # of a rule under the mark
+ON_MM = 2.0  # to either side of a rule, where ink may hide it
 MARGIN = 2.0  # mm around the mark that are looked at closely
 INNER = 0.4  # mm beside the box's sides that are not: their rules may be blurred
 BLUR_MM = 0.19
@@ -339,9 +340,11 @@ def _repeated(m: dict[str, float]) -> bool:
         apart = likes > SEAL_LIKES and fainter > 4.5 and (likes > m["likes_else"] + 0.1 or fainter > 5.5)
         paler = not _broken(m) and (m["trail"] > 0.2 or m["copy"] > SEAL_COPY)
         return apart or (fainter > 7 and likes > 0.8) or paler or likes > 1.45
-    dragged = m["trail"] > TRAIL and not _dry(m)
+    ruled = m["rule_mm"] > RULE_MM  # a rule's own edges are alike, and pale to one side of a stroke that crosses it
+    dragged = m["trail"] > (2 * TRAIL if ruled else TRAIL) and not _dry(m)
     once = likes > m["likes_else"] + 0.12 or fainter > 4  # strokes in even waves are alike at many shifts
-    return (likes > LIKES and once) or (fainter > 8 and likes > 0.5) or dragged or m["copy"] > COPY
+    weakly = fainter > SURELY and likes > 0.5 and not ruled
+    return (likes > LIKES and once) or weakly or dragged or m["copy"] > COPY
 
 
 def _dry(m: dict[str, float]) -> bool:
@@ -366,7 +369,7 @@ def _settle(found: Finding) -> None:
         d.add(Label.CROPPED)
     if m["print_touched_mm2"] > 0.5 or m["print_held_mm2"] > 1.0:
         d.add(Label.OVER_TEXT)
-    if m["rule_mm"] > 0.5:
+    if m["rule_mm"] > RULE_MM:
         d.add(Label.OVER_LINE)
     repeated = _repeated(m)
     if not m["coloured"] and m["likes"] > LIKES and m["fainter"] > SURELY:

@@ -181,13 +181,13 @@ def specks(marks: Marks, own: Pixels) -> tuple[int, Pixels]:
     x, y, wide, high = cv2.boundingRect(own)
     part = (_reach(y, high, own.shape[0]), _reach(x, wide, own.shape[1]))
     printed = cv2.dilate(cv2.bitwise_or(marks.text[part], marks.rules[part]), np.ones((9, 9), np.uint8))
-    strong = cv2.bitwise_and(marks.strong[part], cv2.bitwise_not(printed))
-    seen, found = np.zeros_like(strong), 0
+    seen, found = np.zeros_like(printed), 0
     for share in DRY:
-        inked = _over(strong, share * solid)
+        inked = _over(marks.strong[part], share * solid)
         _, labels, stats, _ = cv2.connectedComponentsWithStats(inked, connectivity=8, ltype=cv2.CV_32S)
         small = (stats[:, cv2.CC_STAT_AREA] < SPECK_MM2 * WORK**2) & (stats[:, cv2.CC_STAT_AREA] > 1)
         small[0] = False
+        small[labels[printed > 0]] = False
         found += int(np.count_nonzero(small))
         seen = cv2.bitwise_or(seen, 255 * small[labels].astype(np.uint8))
     out = np.zeros_like(own)
