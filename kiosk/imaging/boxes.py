@@ -74,15 +74,15 @@ def layout(frame: Frame, least_ink: int = RULED, space: int = 1) -> Layout:
         _, inked = cv2.threshold(weak, least_ink, 255, cv2.THRESH_BINARY)
         dark[rows] = cv2.bitwise_and(cv2.bitwise_and(inked, grey), frame.valid[rows])
     thin = _thin(dark, least, least_ink)
-    thick = cv2.morphologyEx(
-        cv2.dilate(thin, np.ones((3, 1), np.uint8)), cv2.MORPH_CLOSE, np.ones((1, space), np.uint8)
-    )
+    thick = _closed(cv2.dilate(thin, np.ones((3, 1), np.uint8)), (1, space))
     across = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, 72), np.uint8))
-    thick = cv2.morphologyEx(
-        cv2.dilate(thin, np.ones((1, 3), np.uint8)), cv2.MORPH_CLOSE, np.ones((space, 1), np.uint8)
-    )
+    thick = _closed(cv2.dilate(thin, np.ones((1, 3), np.uint8)), (space, 1))
     down = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((54, 1), np.uint8))
     return Layout(ink, colour, dark, across, down, _cells(frame, across, down, space + 4))
+
+
+def _closed(mask: Pixels, gap: tuple[int, int]) -> Pixels:
+    return mask if gap == (1, 1) else cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones(gap, np.uint8))
 
 
 def _thin(dark: Pixels, least: Pixels, least_ink: int) -> Pixels:

@@ -67,11 +67,14 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     _place(found, cell, (left, top), sides.across(marks, own, cell))
     _at_edge(found, frame, marks, own)
     _print_under(found, marks, own)
-    _ink(found, frame, _around(found, cell))
+    region = _around(found, cell)
+    strong, solid = _ink(found, frame, region)
     _several(found, marks, own)
     _whole(found, marks, own)
     _pale(found, marks, own)
     _settle(found)
+    if not found.defects and not found.measures["coloured"]:
+        _cut(found, strong, solid, region[:2])
     for label, near in ((Label.TOUCH_BORDER, BORDER_MM), (Label.CROPPED, EDGE_MM)):
         if label in found.defects:
             found.spots += spots.at_sides(label, own, (marks.left, marks.top), WORK, cell, near)
@@ -234,13 +237,14 @@ def _lines_of_print(text: Pixels, join: float) -> Pixels:
 
 def _hulls(own: Pixels) -> Pixels:
     """The convex outline of each cluster (joined over 3 mm) of own ink, filled."""
-    joined = cv2.dilate(own, np.ones((19, 19), np.uint8))
-    count, labels = cv2.connectedComponents(joined, connectivity=8)
-    points = cv2.findNonZero(own).reshape(-1, 2)
-    owner = labels[points[:, 1], points[:, 0]]
     out: Pixels = np.zeros_like(own)
+    x, y, wide, high = cv2.boundingRect(own)
+    inked = own[y : y + high, x : x + wide]
+    count, labels = cv2.connectedComponents(cv2.dilate(inked, np.ones((19, 19), np.uint8)), connectivity=8)
+    points = cv2.findNonZero(inked).reshape(-1, 2)
+    owner = labels[points[:, 1], points[:, 0]]
     for k in range(1, count):
-        cv2.fillConvexPoly(out, cv2.convexHull(points[owner == k]), 255)
+        cv2.fillConvexPoly(out, cv2.convexHull(points[owner == k] + np.array([x, y], np.int32)), 255)
     return out
 
 
@@ -256,8 +260,8 @@ def _around(found: Finding, cell: Cell) -> tuple[float, float, float, float]:
     )  # fmt: skip
 
 
-def _ink(found: Finding, frame: Frame, region: tuple[float, float, float, float]) -> None:
-    """Density, sharpness and echo of the ink at full resolution."""
+def _ink(found: Finding, frame: Frame, region: tuple[float, float, float, float]) -> tuple[Pixels, float]:
+    """Density, sharpness and echo of the ink at full resolution; the ink itself and how strong its solid part is."""
     left, top, right, bottom = region
     pixels, _ = frame.patch(left, top, right - left, bottom - top, FINE)
     ink = optics.absorption(pixels, optics.paper(pixels, 12, 9))
@@ -274,12 +278,15 @@ def _ink(found: Finding, frame: Frame, region: tuple[float, float, float, float]
     steep = slope[slope > 0.25 * float(slope.max())]
     found.measures["blur_mm"] = solid / max(1.0, float(np.percentile(steep, 85))) / 2.5066 / FINE if steep.size else 9.0
     repeat.measure(found.measures, strong, solid)
-    found.measures["cut"] = 0.0
-    if not found.measures["coloured"]:
-        found.measures["cut"], line = cuts.find(strong, solid)
-        if line is not None:
-            ends = np.array(line) / FINE + np.array((left, top))
-            found.spots.append(spots.line(Label.INCOMPLETE, ends))
+    return strong, solid
+
+
+def _cut(found: Finding, strong: Pixels, solid: float, corner: tuple[float, float]) -> None:
+    """A mark without any other fault: do its strokes end as if cut?"""
+    found.measures["cut"], line = cuts.find(strong, solid)
+    if line is not None and found.measures["cut"] > CUT:
+        found.defects.add(Label.INCOMPLETE)
+        found.spots.append(spots.line(Label.INCOMPLETE, np.array(line) / FINE + np.array(corner)))
 
 
 def _several(found: Finding, marks: Marks, own: Pixels) -> None:
@@ -389,6 +396,6 @@ def _settle(found: Finding) -> None:
         d.add(Label.TOUCH_BORDER)
     explained = {Label.TWO_SEALS, Label.SMEARED, Label.TOUCH_BORDER, Label.FAINT}
     unsure = {Label.OVER_TEXT, Label.OVER_LINE} & d  # print breaks strokes up, and its rim is pale
-    torn = _broken(m) or m["pale_mm2"] > PALE_MM2 or (not unsure and (m["cut"] > CUT or _dry(m)))
+    torn = _broken(m) or m["pale_mm2"] > PALE_MM2 or (not unsure and _dry(m))
     if not cropped and not (explained | {Label.BLURRED}) & d and torn:
         d.add(Label.INCOMPLETE)

@@ -54,16 +54,18 @@ def look(ink: Pixels) -> Seen:
         some = np.zeros_like(spots)  # one spot in four tells enough of a neighbourhood
         some[::2, 1::2] = spots[::2, 1::2]
         near = _filled(some, answer(first, at(maps, some)))
-        more = np.concatenate([at(maps, spots), at(neighbourhood(near, some), spots)], axis=1)
+        more = at(maps + neighbourhood(near, some, spots), spots)
         out = _filled(spots, answer(second, more)).transpose(2, 0, 1)
     size = (even.shape[1], even.shape[0])
     return Seen(*(cv2.resize((255 * one).astype(np.uint8), size)[:height, :width] for one in np.ascontiguousarray(out)))
 
 
 def at(maps: list[Float], spots: NDArray[Any]) -> Float:
-    """What the maps (H x W, or H x W x K) hold at some spots: N x features."""
+    """What the maps hold at some spots: N x features. A map is H x W, or N x K with the spots already picked."""
     where = np.flatnonzero(spots)
-    return np.concatenate([one.reshape(spots.size, -1)[where] for one in maps], axis=1, dtype=np.float32)
+    rows = [one.T if one.shape[:2] != spots.shape else one.reshape(1, -1)[:, where] for one in maps]
+    out: Float = np.concatenate(rows, dtype=np.float32).T
+    return out
 
 
 def answer(layers: Layers, spots: Float) -> Float:
@@ -145,12 +147,14 @@ def _shape(mask: Pixels, size: tuple[int, int]) -> list[Float]:
     return out
 
 
-def neighbourhood(told: Float, spots: NDArray[Any]) -> list[Float]:
-    """What was said of the inked spots around each one: shares over boxes of several sizes (maps H x W x KINDS)."""
-    weight = spots.astype(np.float32)
+def neighbourhood(told: Float, told_of: NDArray[Any], spots: NDArray[Any]) -> list[Float]:
+    """What was said (H x W x KINDS) of the inked spots around each one: shares over boxes of several sizes, each
+    N x KINDS for the N ``spots``."""
+    every = np.dstack([told, told_of.astype(np.float32)])
+    where = np.flatnonzero(spots)
     out = []
     for wide, high in ((1.5, 1.5), (4, 4), (10, 10), (20, 3), (6, 1.5)):
-        inked = np.maximum(_mean(weight, wide, high), 1e-3)[..., None]
         size = (max(1, round(wide * MM)) | 1, max(1, round(high * MM)) | 1)
-        out.append(cv2.blur(told, size, borderType=cv2.BORDER_CONSTANT) / inked)
+        here = cv2.blur(every, size, borderType=cv2.BORDER_CONSTANT).reshape(-1, every.shape[2])[where]
+        out.append(here[:, :-1] / np.maximum(here[:, -1:], 1e-3))
     return out

@@ -121,9 +121,9 @@ class _Maps:
         away = (shifts[:, 0] * self.row + shifts[:, 1]).astype(np.int32)[:, None]
         at, plane, facing = self.at[some], self.plane[some], self.facing[some]
         tells = np.abs(shifts.astype(np.float32) @ np.stack([np.sin(facing), np.cos(facing)])) > ACROSS
-        ahead, behind = self.edges[plane + away] & tells, self.edges[plane - away] & tells
+        ahead, behind = self.edges.take(plane + away) & tells, self.edges.take(plane - away) & tells
         seen = ahead | behind
-        missed = tells & ~(seen | self.hidden[at + away] | self.hidden[at - away])
+        missed = tells & ~(seen | self.hidden.take(at + away) | self.hidden.take(at - away))
         held, asked = seen.sum(axis=1), seen.sum(axis=1) + missed.sum(axis=1)
         first, second = ahead & ~behind, behind & ~ahead
         score = (held + np.minimum(first.sum(axis=1), second.sum(axis=1))) / np.maximum(asked, 1)

@@ -82,7 +82,10 @@ def _extended(layers: pen.Layers, maps: NDArray[Any], spots: NDArray[Any]) -> ND
     """The features with what the first network says of the neighbourhood."""
     near = np.zeros((*spots.shape, pen.KINDS), np.float32)
     near[spots] = pen.answer(layers, maps[spots].astype(np.float32))
-    return np.concatenate([maps.astype(np.float32), *pen.neighbourhood(near, spots)], axis=2)
+    more = np.concatenate([maps[spots].astype(np.float32), *pen.neighbourhood(near, spots, spots)], axis=1)
+    out = np.zeros((*spots.shape, more.shape[1]), np.float32)
+    out[spots] = more
+    return out
 
 
 def teach(every: list[Taught], steps: int) -> dict[str, NDArray[Any]]:
