@@ -56,7 +56,7 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     found.size = (box[2] - box[0], box[3] - box[1])
     found.x, found.y = left + found.size[0] / 2, top + found.size[1] / 2
     found.radius = max(found.size) / 2
-    found.measures["coloured"], found.measures["strengthened"] = float(marks.red), float(faint)
+    found.measures.update(coloured=float(marks.red), strengthened=float(faint), pale_mm2=0.0, trace_mm2=0.0, specks=0.0)
     _place(found, cell, (left, top), sides.across(marks, own, cell))
     _at_edge(found, frame, marks, own)
     _print_under(found, marks, own)
@@ -64,8 +64,10 @@ def judge(frame: Frame, page: Layout, cell: Cell) -> Finding | None:
     strong, solid = _ink(found, frame, region)
     _several(found, marks, own)
     _whole(found, marks, own)
-    _pale(found, marks, own)
+    if found.measures["trail"] > TRAIL:
+        _pale(found, marks, own)
     _settle(found)
+    _torn(found, marks, own)
     if not found.defects and not found.measures["coloured"]:
         _cut(found, strong, solid, region[:2])
     for label, near in ((Label.TOUCH_BORDER, BORDER_MM), (Label.CROPPED, EDGE_MM)):
@@ -243,7 +245,6 @@ def _pale(found: Finding, marks: Marks, own: Pixels) -> None:
     """Square millimetres of pale strokes where the own ink ends, as two looks see them."""
     here = (marks.left, marks.top)
     found.measures["pale_mm2"], seen = trace.fine(marks, own)
-    found.measures.update(trace_mm2=0.0, specks=0.0)
     if not marks.red:
         found.measures["trace_mm2"], more = trace.smooth(marks, own)
         found.measures["specks"], most = trace.specks(marks, own)
@@ -308,8 +309,15 @@ def _settle(found: Finding) -> None:
         d.add(Label.SMEARED)
     if m["border_mm"] < BORDER_MM and not cropped:
         d.add(Label.TOUCH_BORDER)
-    explained = {Label.TWO_SEALS, Label.SMEARED, Label.TOUCH_BORDER, Label.FAINT}
-    unsure = {Label.OVER_TEXT, Label.OVER_LINE} & d  # print breaks strokes up, and its rim is pale
-    torn = _broken(m) or m["pale_mm2"] > PALE_MM2 or (not unsure and _dry(m))
-    if not cropped and not (explained | {Label.BLURRED}) & d and torn:
+
+
+def _torn(found: Finding, marks: Marks, own: Pixels) -> None:
+    """Is a part missing? Any other fault but print below would explain what looks like it."""
+    m, d = found.measures, found.defects
+    over = {Label.OVER_TEXT, Label.OVER_LINE} & d  # print breaks strokes up, and its rim is pale
+    if d - over:
+        return
+    if m["trail"] <= TRAIL:
+        _pale(found, marks, own)
+    if _broken(m) or m["pale_mm2"] > PALE_MM2 or (not over and _dry(m)):
         d.add(Label.INCOMPLETE)

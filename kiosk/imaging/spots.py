@@ -31,6 +31,8 @@ class Spot:
 
 def regions(label: Label, mask: Pixels, corner: tuple[float, float], px_mm: float, join: float = 1.5) -> list[Spot]:
     """The largest clusters (joined over ``join`` mm) of a mask whose upper left corner lies at ``corner`` mm."""
+    if not cv2.countNonZero(mask):
+        return []
     reach = max(1, round(join * px_mm)) | 1
     joined = cv2.dilate(mask, np.ones((reach, reach), np.uint8))
     outlines, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
