@@ -39,7 +39,7 @@ def looked(cover: Map) -> dict[str, float]:
 
 
 def told_double(m: dict[str, float]) -> bool:
-    return _repeated({"coloured": 0.0, "pale_mm2": 0.0, "trace_mm2": 0.0, "specks": 0.0, **m})
+    return _repeated({"coloured": 0.0, "rule_mm": 0.0, "pale_mm2": 0.0, "trace_mm2": 0.0, "specks": 0.0, **m})
 
 
 @pytest.mark.parametrize("running", [False, True])
