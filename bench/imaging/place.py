@@ -15,17 +15,23 @@ from bench.imaging.words import PX_MM, person, pick, some_font, unit_name
 Point = tuple[float, float]
 
 
-def free(form: forms.Form, half: Point, gap: float, tgap: float) -> tuple[Point, Point]:
-    """The least and the greatest centre of a mark that leaves ``gap`` mm to the box's sides and ``tgap`` to its text.
-
-    The first exceeds the second in a direction in which there is no room.
-    """
+def _bare(form: forms.Form, gap: float = 0.0, tgap: float = 0.0) -> forms.Rect:
+    """The box less its text: what keeps ``gap`` mm from its sides keeps ``tgap`` from the box's text."""
     x0, y0, x1, y1 = form.box
     for text in form.texts:
         if text[1] > (y0 + y1) / 2:
             y1 = min(y1, text[1] - tgap + gap)
         elif text[3] > y0 and text[1] < y1:
             y0 = max(y0, text[3] + tgap - gap)
+    return x0, y0, x1, y1
+
+
+def free(form: forms.Form, half: Point, gap: float, tgap: float) -> tuple[Point, Point]:
+    """The least and the greatest centre of a mark that leaves ``gap`` mm to the box's sides and ``tgap`` to its text.
+
+    The first exceeds the second in a direction in which there is no room.
+    """
+    x0, y0, x1, y1 = _bare(form, gap, tgap)
     return (x0 + half[0] + gap, y0 + half[1] + gap), (x1 - half[0] - gap, y1 - half[1] - gap)
 
 
@@ -118,12 +124,7 @@ def second(rng: np.random.Generator, colours: NDArray[np.uint8], form: forms.For
     else:
         plate = stamps.square_seal(rng, float(rng.uniform(15, 22)), person(rng))
     cover = stamps.inked(rng, plate, 0.1, 0)
-    x0, y0, x1, y1 = form.box
-    for text in form.texts:
-        if text[1] > (y0 + y1) / 2:
-            y1 = min(y1, text[1])
-        elif text[3] > y0 and text[1] < y1:
-            y0 = max(y0, text[3])
+    x0, y0, x1, y1 = _bare(form)
     x0, y0, x1, y1 = x0 + 1.5, y0 + 1.5, x1 - 1.5, y1 - 1.5
     fit = min(1.0, (y1 - y0) * PX_MM / cover.shape[0])
     if fit < 1:

@@ -51,10 +51,9 @@ def torn(rng: np.random.Generator, cover: Map, share: float, strength: float, ha
     kind = rng.random()
     if kind < 0.12:
         return dried(rng, cover, share)
-    for _ in range(TRIES if kind > 0.55 else 0):
-        gone, sides = cut_away(rng, cover, share)
-        if max(cut_strokes(cover, gone, side) for side in sides) >= CUTS[hard]:
-            return np.asarray(cover * (1 - gone), np.float32)
+    gone = clean_cut(rng, cover, share, hard) if kind > 0.55 else None
+    if gone is not None:
+        return np.asarray(cover * (1 - gone), np.float32)
     low, high = TRACE[hard]
     left = rng.uniform(low, high) / strength
     return np.asarray(cover * (1 - hand.worn(rng, cover, share) * (1 - left)), np.float32)
@@ -74,7 +73,16 @@ def cut_share(rng: np.random.Generator, cover: Map, side: str, bounds: tuple[flo
     return share
 
 
-def cut_away(rng: np.random.Generator, cover: Map, share: float) -> tuple[Map, list[Map]]:
+def clean_cut(rng: np.random.Generator, cover: Map, share: float, hard: bool) -> Map | None:
+    """1 where nothing is left, so that enough strokes end as if cut; None if none of some tries shows."""
+    for _ in range(TRIES):
+        gone, sides = _cut_away(rng, cover, share)
+        if max(cut_strokes(cover, gone, side) for side in sides) >= CUTS[hard]:
+            return gone
+    return None
+
+
+def _cut_away(rng: np.random.Generator, cover: Map, share: float) -> tuple[Map, list[Map]]:
     """1 where nothing of the mark is left: beyond a line, or in a band across; and on which side each line is."""
     h, w = cover.shape
     yy, xx = np.mgrid[0:h, 0:w].astype(np.float32)

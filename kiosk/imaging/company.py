@@ -6,7 +6,6 @@ circumference or shares of absorbed light.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import cv2
@@ -17,7 +16,7 @@ from kiosk.imaging import circle as circles
 from kiosk.imaging import double, foreign, optics, outline, spots
 from kiosk.imaging.boxes import Cell, Layout
 from kiosk.imaging.circle import Circle
-from kiosk.imaging.finding import BORDER_MM, FINE, Finding
+from kiosk.imaging.finding import BORDER_MM, FINE, Finding, left_by_blur
 from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.spots import Spot
@@ -241,9 +240,8 @@ def _settle(found: Finding, fine: Circle) -> None:
     ghost = ghost or (m["ghost"] > (GHOST / 2 if stadium else GHOST) and not (apart or far))
     ghost = ghost or (m["copy"] > COPY and m["ghost"] > GHOST)
     ghost = ghost and not cropped and not oval
-    spread = math.erf(RING_MM / 2 / (math.sqrt(2) * max(m["blur_mm"], 0.05)))  # what blur leaves of a line's height
-    spread *= 0.8 if ghost else 1.0  # ink dragged over more paper is paler
-    if m["density"] < (0.25 if Label.NOT_RED in d else FAINT) * spread:
+    left = left_by_blur(RING_MM, m["blur_mm"]) * (0.8 if ghost else 1.0)  # ink dragged over more paper is paler
+    if m["density"] < (0.25 if Label.NOT_RED in d else FAINT) * left:
         d.add(Label.FAINT)
     if m["blur_mm"] > BLUR_MM * (1.2 if ghost else 1.0):
         d.add(Label.BLURRED)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kiosk.imaging.finding import FINE
-from kiosk.imaging.optics import Float
+from kiosk.imaging.optics import Float, runs
 from kiosk.imaging.pictures import Pixels
 
 WEIGHTS = Path(__file__).with_name("cuts.npz")
@@ -209,7 +209,7 @@ class _Walk:
         """The line described; None if fewer than LEAST_ENDS strokes end on it."""
         inner, outer = self._strip(np.array([-2, 2]), self.here)
         crosses = outer > INKED
-        first, last = _runs(inner > INKED)
+        first, last = runs(inner > INKED)
         long = last - first
         passed = np.concatenate([[0], np.cumsum(crosses)])
         whole = (long > 2) & (long <= BROADEST * FINE) & (passed[last] - passed[first] <= 0.2 * long)
@@ -225,8 +225,8 @@ class _Walk:
         across = passed & self.inside[-3]
         if self._deep(first[whole], last[whole]) < LEAST_DEEP:
             return None
-        facts = [clear, self._held(inner, outer), *self._shape(), count, count / max(1, len(_runs(self.inside[-9])[0]))]
-        facts += [len(_runs(across[self.here])[0]), len(_runs(across)[0]), (count - clear) / count]
+        facts = [clear, self._held(inner, outer), *self._shape(), count, count / max(1, len(runs(self.inside[-9])[0]))]
+        facts += [len(runs(across[self.here])[0]), len(runs(across)[0]), (count - clear) / count]
         facts += [float(long[whole].mean()) / FINE, *self._behind(first[whole], last[whole])]
         return Candidate([float(one) for one in facts], self._line(), self._towards())
 
@@ -272,7 +272,7 @@ class _Walk:
 
     def _matched(self, first: NDArray[Any], last: NDArray[Any], row: NDArray[Any], gap: int) -> float:
         """Share of the strokes ending here that, drawn on, meet one behind a gap of so many pixels."""
-        there, deep = (np.stack(_runs(one)).mean(axis=0) for one in (row, self.inside[-9]))
+        there, deep = (np.stack(runs(one)).mean(axis=0) for one in (row, self.inside[-9]))
         if not len(there) or not len(deep):
             return 0.0
         middle = (first + last) / 2
@@ -295,9 +295,3 @@ class _Walk:
 
 def _count(what: NDArray[Any]) -> int:
     return int(np.count_nonzero(what))
-
-
-def _runs(row: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Where runs of True begin and end."""
-    change: NDArray[Any] = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
-    return np.flatnonzero(change > 0), np.flatnonzero(change < 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from kiosk.imaging.spots import Spot
@@ -9,6 +10,11 @@ from kiosk.imaging.verdict import Label
 
 FINE = 300 / 25.4  # pixels per mm of the patch in which a mark is measured
 BORDER_MM = 0.6  # ink nearer than this to a side of the box touches it
+
+
+def left_by_blur(breadth: float, blur: float) -> float:
+    """What share of its strength a stroke keeps in its middle; ``breadth`` and ``blur`` in mm."""
+    return math.erf(breadth / 2 / (math.sqrt(2) * max(blur, 0.05)))
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import cv2
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from kiosk.imaging import boxes, cuts, name_seal, optics, presence, repeat, sides, spots, trace
 from kiosk.imaging.boxes import Cell, Layout
-from kiosk.imaging.finding import BORDER_MM, FINE, Finding
+from kiosk.imaging.finding import BORDER_MM, FINE, Finding, left_by_blur
 from kiosk.imaging.frame import WORK, Frame
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.spots import Spot
@@ -106,7 +105,7 @@ def _cut_off(frame: Frame, marks: Marks, own: Pixels) -> float:
     valid = frame.valid[y : y + own.shape[0], x : x + own.shape[1]]
     side = round(2 * EDGE_MM * WORK) | 1
     rim = cv2.subtract(valid, cv2.erode(valid, np.ones((side, side), np.uint8), borderValue=(255,)))
-    solid = float(np.percentile(marks.strong[own > 0], 75))
+    solid = marks.solid(own)
     strong = cv2.threshold(marks.strong, 0.6 * solid, 255, cv2.THRESH_BINARY)[1]
     return cv2.countNonZero(cv2.bitwise_and(cv2.bitwise_and(rim, strong), marks.own)) / WORK**2
 
@@ -251,8 +250,7 @@ def _pale(found: Finding, marks: Marks, own: Pixels) -> None:
         seen = cv2.bitwise_or(seen, more)
         if found.measures["specks"] >= SPECKS:
             seen = cv2.bitwise_or(seen, most)
-    if cv2.countNonZero(seen):
-        found.spots += spots.regions(Label.INCOMPLETE, seen, here, WORK, 3.0)
+    found.spots += spots.regions(Label.INCOMPLETE, seen, here, WORK, 3.0)
 
 
 def _repeated(m: dict[str, float]) -> bool:
@@ -272,11 +270,6 @@ def _repeated(m: dict[str, float]) -> bool:
 def _dry(m: dict[str, float]) -> bool:
     """The ink goes on as a pale trace, or in specks."""
     return m["pale_mm2"] > PALE_MM2 or m["trace_mm2"] > TRACE_MM2 or m["specks"] >= SPECKS
-
-
-def _left_by_blur(blur: float) -> float:
-    """The share of a stroke's height that blur (mm) beyond a sharp picture's leaves of it."""
-    return math.erf(STROKE_MM / 2 / (math.sqrt(2) * blur)) if blur > BLUR_MM else 1.0
 
 
 def _broken(m: dict[str, float]) -> bool:
@@ -301,7 +294,8 @@ def _settle(found: Finding) -> None:
         d.add(Label.BLURRED)
         if m["blur_mm"] > NO_WORDS_MM:
             d -= {Label.OVER_TEXT, Label.OVER_LINE}
-    if m["strengthened"] or m["density"] < FAINT * _left_by_blur(m["blur_mm"]):
+    left = left_by_blur(STROKE_MM, m["blur_mm"]) if m["blur_mm"] > BLUR_MM else 1.0
+    if m["strengthened"] or m["density"] < FAINT * left:
         d.add(Label.FAINT)
     if m["marks"] > 1 and m["coloured"]:
         d.add(Label.TWO_SEALS)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.imaging import spots
+from kiosk.imaging import optics, spots
 from kiosk.imaging.frame import WORK
 from kiosk.imaging.pictures import Pixels
 from kiosk.imaging.spots import Spot
@@ -58,8 +58,8 @@ def outline(mask: Pixels, left: float, top: float) -> Outline | None:
 
 
 def _longest_gap(side: Pixels) -> int:
-    edges = np.diff(np.concatenate([[0], (side.ravel() == 0).astype(np.int8), [0]]))
-    long = np.flatnonzero(edges < 0) - np.flatnonzero(edges > 0)
+    first, last = optics.runs(side.ravel() == 0)
+    long = last - first
     return int(long.max()) if long.size else 0
 
 

@@ -64,6 +64,12 @@ def clusters(joined: Pixels) -> tuple[int, NDArray[Any], NDArray[Any]]:
     return count, labels, stats
 
 
+def runs(row: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Where runs of True begin, and where they have ended."""
+    change: NDArray[Any] = np.diff(np.concatenate([[0], row.astype(np.int8), [0]]))
+    return np.flatnonzero(change > 0), np.flatnonzero(change < 0)
+
+
 def moved(matrix: Matrix, points: ArrayLike) -> NDArray[Any]:
     """Points (N x 2) carried by a 3 x 3 projective matrix."""
     out: NDArray[Any] = cv2.perspectiveTransform(np.asarray(points, np.float64).reshape(1, -1, 2), matrix)[0]

@@ -154,7 +154,6 @@ def neighbourhood(told: Float, told_of: NDArray[Any], spots: NDArray[Any]) -> li
     where = np.flatnonzero(spots)
     out = []
     for wide, high in ((1.5, 1.5), (4, 4), (10, 10), (20, 3), (6, 1.5)):
-        size = (max(1, round(wide * MM)) | 1, max(1, round(high * MM)) | 1)
-        here = cv2.blur(every, size, borderType=cv2.BORDER_CONSTANT).reshape(-1, every.shape[2])[where]
+        here = _mean(every, wide, high).reshape(-1, every.shape[2])[where]
         out.append(here[:, :-1] / np.maximum(here[:, -1:], 1e-3))
     return out

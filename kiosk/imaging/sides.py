@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kiosk.imaging import optics
 from kiosk.imaging.boxes import Cell
 from kiosk.imaging.frame import WORK
 from kiosk.imaging.pictures import Pixels
@@ -26,7 +27,7 @@ MOST = 3  # more places are the unrest of a rough rule
 
 def across(marks: Marks, own: Pixels, cell: Cell) -> list[Spot]:
     """Where ink as strong as the mark's (``own``) begins at a closed side of the box and leads into it."""
-    solid = float(np.percentile(marks.strong[own > 0], 75))
+    solid = marks.solid(own)
     if solid < FAINT:
         return []
     ink = cv2.threshold(marks.strong, STRONG * solid, 255, cv2.THRESH_BINARY)[1]
@@ -55,9 +56,7 @@ def across(marks: Marks, own: Pixels, cell: Cell) -> list[Spot]:
 
 def _runs(strip: NDArray[Any]) -> list[tuple[int, int]]:
     """Start and length of each run of columns that are inked at the side (row 0) and at least two pixels on."""
-    inked = (strip[0] > 0) & (strip[1] > 0)
-    steps = np.diff(np.concatenate([[0], inked.astype(np.int8), [0]]))
-    first, last = np.flatnonzero(steps > 0), np.flatnonzero(steps < 0)
+    first, last = optics.runs((strip[0] > 0) & (strip[1] > 0))
     if (last - first > LONG * WORK).any():
         return []
     return [(int(a), int(b - a)) for a, b in zip(first, last, strict=True) if b - a > SHORT * WORK]

@@ -127,8 +127,7 @@ def at_sides(
             continue
         here = np.zeros_like(mask)
         here[strip] = mask[strip]
-        if cv2.countNonZero(here):
-            out += regions(label, here, corner, px_mm, 6.0)
+        out += regions(label, here, corner, px_mm, 6.0)
     return out
 
 

@@ -42,6 +42,10 @@ class Marks:
     coloured: bool
     red: bool
 
+    def solid(self, own: Pixels) -> float:
+        """How much light the solid part of some ink takes, 0..255."""
+        return float(np.percentile(self.strong[own > 0], 75))
+
 
 def split(page: Layout, cell: Cell, valid: Pixels, gain: float = 1.0) -> Marks:
     """Separate own ink from print in the cell and a little around it. ``gain`` > 1 strengthens faint ink."""

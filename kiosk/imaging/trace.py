@@ -50,7 +50,7 @@ LEAST_MM2 = 0.4  # of one pale cluster
 
 def fine(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
     """Square millimetres of pale strokes about the own ink, none if there are others elsewhere; their mask."""
-    solid = float(np.percentile(marks.strong[own > 0], 75))
+    solid = marks.solid(own)
     thin = cv2.morphologyEx(marks.strong, cv2.MORPH_TOPHAT, np.ones((9, 9), np.uint8))
     pale = cv2.inRange(thin, max(8, round(0.045 * solid)), round(0.3 * solid))
     other = cv2.bitwise_or(cv2.bitwise_or(marks.own, marks.text), marks.rules)
@@ -78,7 +78,7 @@ def smooth(marks: Marks, own: Pixels) -> tuple[float, Pixels]:
 
     A watermark is told by its strokes far from the ink or apart from it: what is as pale as they are belongs to it.
     """
-    solid = float(np.percentile(marks.strong[own > 0], 75))
+    solid = marks.solid(own)
     x, y, wide, high = cv2.boundingRect(own)
     reach = round(NEAR * WORK)
     part = (slice(max(0, y - reach), y + high + reach), slice(max(0, x - reach), x + wide + reach))
@@ -177,7 +177,7 @@ def _watermark(marks: Marks, part: tuple[slice, slice], solid: float) -> float:
 def specks(marks: Marks, own: Pixels) -> tuple[int, Pixels]:
     """How many specks lie about the own ink, into which a pen that runs dry breaks its stroke, of middling and of full
     strength together; their mask."""
-    solid = float(np.percentile(marks.strong[own > 0], 75))
+    solid = marks.solid(own)
     x, y, wide, high = cv2.boundingRect(own)
     part = (_reach(y, high, own.shape[0]), _reach(x, wide, own.shape[1]))
     printed = cv2.dilate(cv2.bitwise_or(marks.text[part], marks.rules[part]), np.ones((9, 9), np.uint8))

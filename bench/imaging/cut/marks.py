@@ -77,12 +77,8 @@ def _typed(rng: np.random.Generator, name: str) -> Map:
 
 def _cut(rng: np.random.Generator, cover: Map, hard: bool) -> tuple[Map, list[Cut]]:
     """Cut as ``spoil`` cuts, and where; whole if no cut shows."""
-    share = max(float(rng.uniform(*GAPS[hard]["missing"][1])), 0.15)
-    for _ in range(spoil.TRIES):
-        gone, sides = spoil.cut_away(rng, cover, share)
-        if max(spoil.cut_strokes(cover, gone, side) for side in sides) >= spoil.CUTS[hard]:
-            return np.asarray(cover * (1 - gone), np.float32), _lines(gone)
-    return cover, []
+    gone = spoil.clean_cut(rng, cover, max(float(rng.uniform(*GAPS[hard]["missing"][1])), 0.15), hard)
+    return (cover, []) if gone is None else (np.asarray(cover * (1 - gone), np.float32), _lines(gone))
 
 
 def _lines(gone: Map) -> list[Cut]:
